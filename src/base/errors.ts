@@ -1,0 +1,139 @@
+// Every failure that DocDB reports: a stable code (the `reason` of google.rpc.ErrorInfo, and part of the contract), what
+// kind of failure it is, and the gRPC status it travels as. One table, so that server, client and documents agree.
+
+/** What a failure calls for: another try, another request, an operator, or a look at the connection. */
+export type ErrorCategory = "transient" | "permanent" | "critical" | "validation" | "network";
+
+/** Names of the gRPC statuses that DocDB uses, as in google.rpc.Code. */
+export type StatusName =
+  | "CANCELLED"
+  | "INVALID_ARGUMENT"
+  | "DEADLINE_EXCEEDED"
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "RESOURCE_EXHAUSTED"
+  | "FAILED_PRECONDITION"
+  | "ABORTED"
+  | "UNIMPLEMENTED"
+  | "INTERNAL"
+  | "UNAVAILABLE"
+  | "DATA_LOSS";
+
+interface ErrorKind {
+  readonly status: StatusName;
+  readonly category: ErrorCategory;
+}
+
+const invalid: ErrorKind = { status: "INVALID_ARGUMENT", category: "validation" };
+const missing: ErrorKind = { status: "NOT_FOUND", category: "permanent" };
+const exists: ErrorKind = { status: "ALREADY_EXISTS", category: "permanent" };
+const refused: ErrorKind = { status: "FAILED_PRECONDITION", category: "permanent" };
+const exhausted: ErrorKind = { status: "RESOURCE_EXHAUSTED", category: "transient" };
+const damaged: ErrorKind = { status: "DATA_LOSS", category: "critical" };
+const unavailable: ErrorKind = { status: "UNAVAILABLE", category: "transient" };
+
+/** Every error code with its gRPC status and category. */
+export const errorKinds = {
+  /** The text is not one JSON value (RFC 8259). */
+  INVALID_JSON: invalid,
+  /** The bytes are not UTF-8. */
+  INVALID_UTF8: invalid,
+  /** Arrays and objects nest deeper than `limits.jsonDepth`. */
+  JSON_TOO_DEEP: invalid,
+  /** A database or collection name that breaks the rule for names. */
+  INVALID_NAME: invalid,
+  INVALID_ID: invalid,
+  INVALID_PATH: invalid,
+  INVALID_ENUM: invalid,
+  INVALID_PAGE: invalid,
+  /** More operations than `limits.batchOperations`. */
+  TOO_MANY_OPERATIONS: invalid,
+  /** A request that can't be decoded, or lacks something it needs. */
+  INVALID_REQUEST: invalid,
+  DATABASE_NOT_FOUND: missing,
+  COLLECTION_NOT_FOUND: missing,
+  DOCUMENT_NOT_FOUND: missing,
+  TRANSACTION_NOT_FOUND: missing,
+  /** The health service knows no service or database of that name. */
+  SERVICE_UNKNOWN: missing,
+  DATABASE_EXISTS: exists,
+  COLLECTION_EXISTS: exists,
+  DOCUMENT_EXISTS: exists,
+  COLLECTION_NOT_EMPTY: refused,
+  /** The document isn't at the version that the precondition names. */
+  VERSION_MISMATCH: refused,
+  NOT_AN_OBJECT: refused,
+  PATH_NOT_FOUND: refused,
+  /** A failed disk or damaged files made the database read-only: reads go on. */
+  DATABASE_READ_ONLY: { status: "FAILED_PRECONDITION", category: "critical" },
+  TRANSACTION_CONFLICT: { status: "ABORTED", category: "transient" },
+  QUEUE_FULL: exhausted,
+  MEMORY_LIMIT: exhausted,
+  DOCUMENT_TOO_LARGE: { status: "RESOURCE_EXHAUSTED", category: "validation" },
+  /** The answer would not fit into one message: ask for less. */
+  RESPONSE_TOO_LARGE: { status: "RESOURCE_EXHAUSTED", category: "validation" },
+  /** No space was left; nothing of the write was kept. */
+  DISK_FULL: exhausted,
+  /** No id is left to assign in the collection, or no collection in the database. */
+  IDS_EXHAUSTED: { status: "RESOURCE_EXHAUSTED", category: "permanent" },
+  /** A stored document fails its checksum or isn't the one that was asked for. */
+  DOCUMENT_CORRUPT: damaged,
+  /** Files of the database are damaged or missing, so that it can't be opened without losing something. */
+  DATABASE_CORRUPT: damaged,
+  SERVER_STARTING: unavailable,
+  SHUTTING_DOWN: unavailable,
+  /** The client couldn't reach the server. Only the client reports it. */
+  UNREACHABLE: { status: "UNAVAILABLE", category: "network" },
+  /** The connection broke after the call was sent: it may have been applied. Only the client reports it. */
+  OUTCOME_UNKNOWN: { status: "UNAVAILABLE", category: "network" },
+  DEADLINE_EXCEEDED: { status: "DEADLINE_EXCEEDED", category: "transient" },
+  CANCELLED: { status: "CANCELLED", category: "permanent" },
+  /** An RPC, or a field of one, that this version doesn't have yet. */
+  NOT_IMPLEMENTED: { status: "UNIMPLEMENTED", category: "permanent" },
+  /** Another server owns the data directory or listens on the socket. */
+  ALREADY_RUNNING: refused,
+  /** A setting that can't be used: a socket path that is too long, a directory that isn't one. */
+  INVALID_SETTING: invalid,
+  /** The disk failed under an operation: its outcome is known only after the database is opened again. */
+  IO_ERROR: { status: "INTERNAL", category: "critical" },
+  /** A defect of DocDB. */
+  INTERNAL: { status: "INTERNAL", category: "critical" },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorKinds;
+
+export interface ErrorOptions {
+  readonly cause?: unknown;
+  /** Facts for programs: the name, id, version or limit concerned. Sent as ErrorInfo.metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** When a repetition makes sense: milliseconds to wait before it. Sent as RetryInfo. */
+  readonly retryAfterMs?: number;
+}
+
+/** Every operating error of DocDB. The message says what happened, to which value, and what to do about it. */
+export class DocDBError extends Error {
+  readonly code: ErrorCode;
+  readonly category: ErrorCategory;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "DocDBError";
+    this.code = code;
+    this.category = errorKinds[code].category;
+    this.metadata = options.metadata ?? {};
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** The gRPC status that this error travels as. */
+  get status(): StatusName {
+    return errorKinds[this.code].status;
+  }
+
+  /** The error itself if it is one of ours, otherwise INTERNAL with the original as its cause. */
+  static from(error: unknown): DocDBError {
+    if (error instanceof DocDBError) return error;
+    return new DocDBError("INTERNAL", "An internal error occurred. The server's log has the details.", { cause: error });
+  }
+}

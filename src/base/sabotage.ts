@@ -1,0 +1,30 @@
+// Planted bugs. The reliability suites must catch each of these defects; a test plants one, expects to see it caught, and
+// removes it. Nothing but a test can plant one: there is no setting, flag or variable for it.
+
+/** Defects that can be planted. */
+export type Sabotage =
+  /** Commits are acknowledged and published without waiting for the fsync. */
+  | "early-acknowledgement"
+  /** Directory syncs are left out. */
+  | "skipped-directory-sync"
+  /** A checkpoint doesn't make the data file durable first. */
+  | "checkpoint-without-data-sync"
+  /** Recovery keeps a torn group's valid records. */
+  | "replay-without-commit-mark"
+  /** WAL segments are trimmed before the checkpoint that makes them needless is durable. */
+  | "trim-before-checkpoint"
+  /** A failed group leaves its writes where later ones are validated against them. */
+  | "abort-keeps-pending";
+
+const planted = new Set<Sabotage>();
+
+/** Whether a test has planted this defect. */
+export function sabotaged(defect: Sabotage): boolean {
+  return planted.size > 0 && planted.has(defect);
+}
+
+/** For tests only: plants a defect until the returned function is called. */
+export function plant(defect: Sabotage): () => void {
+  planted.add(defect);
+  return () => planted.delete(defect);
+}

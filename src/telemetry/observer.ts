@@ -1,0 +1,17 @@
+// What the lower layers tell about their work. They call this interface and know nothing of who listens: a log today, metrics
+// and traces besides. An observer must not throw and must not block.
+
+import type { DocDBError } from "../base/errors.ts";
+
+export interface Observer {
+  /** Something an operator may want to know, with the facts as fields. Never contents of documents. */
+  event(level: "debug" | "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** An operation ended in this error. `where` names the operation or the part. */
+  failure(where: string, error: DocDBError): void;
+}
+
+/** An observer that listens to nothing. */
+export const silentObserver: Observer = {
+  event: () => undefined,
+  failure: () => undefined,
+};
