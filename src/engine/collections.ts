@@ -1,0 +1,120 @@
+// The collections of one database: finding them by name, creating and dropping them. Changes of collections are commits like
+// any other, one at a time.
+
+import { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { checkName } from "../base/names.ts";
+import type { Clock } from "../platform/platform.ts";
+import type { Mutation } from "../storage/commit.ts";
+import { dataRecordHeaderBytes } from "../storage/data-format.ts";
+import { type Collection, defaultCollectionId, type DocumentIndex } from "../storage/document-index.ts";
+import { type CollectionInfo, defaultCollection, type Page } from "./commands.ts";
+import type { PendingWrites } from "./pending.ts";
+
+export class Collections {
+  readonly #index: DocumentIndex;
+  readonly #pending: PendingWrites;
+  readonly #commit: (mutation: Mutation) => Promise<void>;
+  readonly #clock: Clock;
+  /** Collections whose drop is on its way to the disk: writes to them are refused already. */
+  readonly #dropping = new Set<Collection>();
+  #lastChange: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    index: DocumentIndex,
+    pending: PendingWrites,
+    commit: (mutation: Mutation) => Promise<void>,
+    clock: Clock,
+  ) {
+    this.#index = index;
+    this.#pending = pending;
+    this.#commit = commit;
+    this.#clock = clock;
+  }
+
+  /** The collection with this name; empty means `_default`. COLLECTION_NOT_FOUND, INVALID_NAME. */
+  find(name: string): Collection {
+    const collection = this.#index.collectionNamed(name === "" ? defaultCollection : name);
+    if (collection !== undefined) return collection;
+    checkName("collection", name);
+    const message = `There is no collection ${name}. Create it first.`;
+    throw new DocDBError("COLLECTION_NOT_FOUND", message, { metadata: { collection: name } });
+  }
+
+  /** Like `find`; a collection that is being dropped isn't found. */
+  findForWriting(name: string): Collection {
+    const collection = this.find(name);
+    if (!this.#dropping.has(collection)) return collection;
+    const message = `Collection ${collection.name} is being dropped.`;
+    throw new DocDBError("COLLECTION_NOT_FOUND", message, { metadata: { collection: collection.name } });
+  }
+
+  info(name: string): CollectionInfo {
+    return infoOf(this.find(name));
+  }
+
+  /** Collections in order of their lower-case names after `after`, at most `pageSize`. */
+  list(after: string, pageSize: number): Page<CollectionInfo> {
+    const key = after.toLowerCase();
+    const names = new Map([...this.#index.collections].map((collection) => [collection.name.toLowerCase(), collection]));
+    const later = [...names.keys()].filter((name) => name > key).sort();
+    const items = later.slice(0, pageSize).map((name) => infoOf(names.get(name) as Collection));
+    return { items, more: later.length > pageSize };
+  }
+
+  /** Creates a collection. COLLECTION_EXISTS, INVALID_NAME, IDS_EXHAUSTED. */
+  async create(name: string): Promise<CollectionInfo> {
+    if (name !== defaultCollection) checkName("collection", name);
+    return await this.#inTurn(async () => {
+      const existing = this.#index.collectionNamed(name);
+      if (existing !== undefined) {
+        const message = `There is a collection ${existing.name} already (names are unique without regard to case).`;
+        throw new DocDBError("COLLECTION_EXISTS", message, { metadata: { collection: existing.name } });
+      }
+      if (this.#index.collectionCount >= limits.collections) {
+        throw new DocDBError("IDS_EXHAUSTED", `A database has at most ${limits.collections} collections.`);
+      }
+      await this.#commit(this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")));
+      return this.info(name);
+    });
+  }
+
+  /** Drops a collection with all its documents. COLLECTION_NOT_EMPTY unless `force` is set or it has none. */
+  async drop(name: string, force: boolean): Promise<void> {
+    await this.#inTurn(async () => {
+      const collection = this.find(name);
+      if (collection.id === defaultCollectionId) {
+        const message = `${defaultCollection} can't be dropped: every database has it.`;
+        throw new DocDBError("INVALID_NAME", message, { metadata: { what: "collection" } });
+      }
+      const documents = this.#pending.documentsIn(collection);
+      if (!force && documents > 0) {
+        const message = `Collection ${collection.name} has ${documents} documents. Delete them first, or set force.`;
+        throw new DocDBError("COLLECTION_NOT_EMPTY", message, { metadata: { documents: String(documents) } });
+      }
+      this.#dropping.add(collection);
+      try {
+        await this.#commit(this.#change("dropCollection", collection.id, new Uint8Array()));
+      } finally {
+        this.#dropping.delete(collection);
+      }
+    });
+  }
+
+  #change(kind: "createCollection" | "dropCollection", collection: number, content: Uint8Array): Mutation {
+    const now = this.#clock.now();
+    return { kind, collection, idLow: 0, idHigh: 0, createTimeMs: now, updateTimeMs: now, content };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#lastChange.then(work);
+    this.#lastChange = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function infoOf(collection: Collection): CollectionInfo {
+  const { live, liveRecordBytes } = collection.table;
+  const jsonBytes = liveRecordBytes - live * dataRecordHeaderBytes;
+  return { collection: collection.name, documents: live, jsonBytes, createTimeMs: collection.createTimeMs };
+}

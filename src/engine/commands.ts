@@ -1,0 +1,157 @@
+// What crosses from the scheduler into the engine: a command in, a result out, both plain data, so that a database can
+// later run in a worker thread or behind another storage engine without its callers noticing.
+//
+// Ids are bigint (the whole of uint64 from 1), versions are numbers (safe integers), times are milliseconds since the Unix
+// epoch, JSON is the exact bytes of its text. Whoever makes a command gives its buffers away until the result is there;
+// whoever gets a result owns its buffers.
+
+/** The collection that an empty name means. Every database has it; it can't be created or dropped. */
+export const defaultCollection = "_default";
+
+/** What must be true of the stored document for a mutation to apply: its exact version, or whether it exists. */
+export type Precondition = { readonly version: number } | { readonly exists: boolean };
+
+/** A stored document, as of `version`. */
+export interface DocumentRecord {
+  readonly id: bigint;
+  /** The JSON text, byte for byte as it was sent. */
+  readonly json: Uint8Array;
+  /** The commit that wrote it. */
+  readonly version: number;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+}
+
+/** A document without its content: what a mutation returns. After a delete, the version and time of the deletion. */
+export interface DocumentStamp {
+  readonly id: bigint;
+  readonly version: number;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+}
+
+export interface CreateOperation {
+  readonly kind: "create";
+  readonly collection: string;
+  /** 0 asks for the next free id of the collection. */
+  readonly id: bigint;
+  readonly json: Uint8Array;
+  readonly precondition?: Precondition | undefined;
+}
+
+export interface UpdateOperation {
+  readonly kind: "update";
+  readonly collection: string;
+  readonly id: bigint;
+  readonly json: Uint8Array;
+  readonly precondition?: Precondition | undefined;
+  /** Creates the document when there is none. */
+  readonly allowMissing: boolean;
+}
+
+export interface DeleteOperation {
+  readonly kind: "delete";
+  readonly collection: string;
+  readonly id: bigint;
+  readonly precondition?: Precondition | undefined;
+  /** Succeeds (with version 0) when there is no such document. */
+  readonly allowMissing: boolean;
+}
+
+/** One mutation of one document. */
+export type WriteOperation = CreateOperation | UpdateOperation | DeleteOperation;
+
+export type DatabaseState = "open" | "closed" | "read_only" | "failed";
+
+export interface DatabaseInfo {
+  readonly database: string;
+  readonly state: DatabaseState;
+  /** Why it is read-only or can't be opened; empty otherwise. */
+  readonly stateReason: string;
+  readonly createTimeMs: number;
+}
+
+export interface CollectionInfo {
+  readonly collection: string;
+  readonly documents: number;
+  /** Bytes of the live documents' JSON texts. */
+  readonly jsonBytes: number;
+  /** 0 for `_default`, which is never created. */
+  readonly createTimeMs: number;
+}
+
+/** One item of a result list: what was asked for, or the error that this item alone met. */
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };
+
+/** Every command: its request and its result. Names of databases and collections are checked by the engine. */
+export interface CommandTable {
+  createDatabase: { request: { database: string }; result: DatabaseInfo };
+  /** Opens a closed database (it would open on first use too); with `createIfMissing` creates it first. */
+  openDatabase: { request: { database: string; createIfMissing: boolean }; result: DatabaseInfo };
+  /** Checkpoints and closes; the next use opens it again. */
+  closeDatabase: { request: { database: string }; result: DatabaseInfo };
+  /** Removes a database and its files for good. */
+  deleteDatabase: { request: { database: string }; result: Record<never, never> };
+  getDatabase: { request: { database: string }; result: DatabaseInfo };
+  /** Databases in name order after `after` (exclusive; empty: from the first), at most `pageSize`. */
+  listDatabases: { request: { after: string; pageSize: number }; result: Page<DatabaseInfo> };
+  createCollection: { request: { database: string; collection: string }; result: CollectionInfo };
+  /** Drops a collection; COLLECTION_NOT_EMPTY unless it is empty or `force` is set. */
+  deleteCollection: { request: { database: string; collection: string; force: boolean }; result: Record<never, never> };
+  getCollection: { request: { database: string; collection: string }; result: CollectionInfo };
+  listCollections: { request: { database: string; after: string; pageSize: number }; result: Page<CollectionInfo> };
+  getDocument: { request: { database: string; collection: string; id: bigint }; result: DocumentRecord };
+  /** One outcome for each id, in the order asked. */
+  batchGetDocuments: {
+    request: { database: string; collection: string; ids: readonly bigint[] };
+    result: { outcomes: readonly Outcome<DocumentRecord>[] };
+  };
+  /** One mutation. */
+  writeDocument: { request: { database: string; operation: WriteOperation }; result: DocumentStamp };
+  /** Atomic: all operations in one commit, or the first error and nothing. Otherwise one outcome each, in order. */
+  batchWrite: {
+    request: { database: string; operations: readonly WriteOperation[]; atomic: boolean };
+    result: { outcomes: readonly Outcome<DocumentStamp>[] };
+  };
+  /** Documents in id order after `after` (exclusive; 0: from the first), at most `pageSize`, fewer when they are big. */
+  listDocuments: {
+    request: { database: string; collection: string; after: bigint; pageSize: number };
+    result: Page<DocumentRecord>;
+  };
+  /** Writes a checkpoint: what was committed before it needs no replay. */
+  checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
+}
+
+/** A page of a list; `more` says whether anything follows the last item. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly more: boolean;
+}
+
+export type CommandName = keyof CommandTable;
+
+/** A command: its name in `op` and the fields of its request. */
+export type Command<K extends CommandName = CommandName> = {
+  [P in K]: { readonly op: P } & Readonly<CommandTable[P]["request"]>;
+}[K];
+
+/** A command of a known kind as a member of the union: the compiler doesn't see by itself that it is one. */
+export function asCommand<K extends CommandName>(command: Command<K>): Command {
+  return command as unknown as Command;
+}
+
+export type Result<K extends CommandName = CommandName> = CommandTable[K]["result"];
+
+/** How a command is run: who may stop it, and whom it tells that it needs no worker slot any more. */
+export interface ExecutionContext {
+  /** Aborted when the caller went away or its deadline passed. Work that has begun to commit isn't stopped. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once, when all that is left is waiting for the disk: the command's slot can serve another one. */
+  readonly releaseSlot?: (() => void) | undefined;
+}
+
+/** What runs commands: the engine, or something in front of it that queues them. */
+export interface Executor {
+  /** Runs a command. Rejects with a `DocDBError`; anything else is a defect. */
+  execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>>;
+}

@@ -1,0 +1,111 @@
+// A database's place in the engine: opened on first use by whoever comes first, shared by all who use it, closed only when
+// nobody does.
+
+import { DocDBError } from "../base/errors.ts";
+import type { CatalogEntry } from "./catalog.ts";
+import type { DatabaseInfo, DatabaseState } from "./commands.ts";
+import type { Database } from "./database.ts";
+
+export class DatabaseSlot {
+  readonly entry: CatalogEntry;
+  readonly #open: (slot: DatabaseSlot) => Promise<Database>;
+  readonly #onState: (info: DatabaseInfo) => void;
+  #opening: Promise<Database> | undefined;
+  #database: Database | undefined;
+  #users = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #removed = false;
+  #failure: string | undefined;
+
+  constructor(
+    entry: CatalogEntry,
+    open: (slot: DatabaseSlot) => Promise<Database>,
+    onState: (info: DatabaseInfo) => void,
+  ) {
+    this.entry = entry;
+    this.#open = open;
+    this.#onState = onState;
+  }
+
+  get info(): DatabaseInfo {
+    const { name: database, createTimeMs } = this.entry;
+    const readOnly = this.#database?.readOnly;
+    let state: DatabaseState = this.#database === undefined ? "closed" : "open";
+    if (readOnly !== undefined) state = "read_only";
+    else if (this.#failure !== undefined) state = "failed";
+    return { database, state, stateReason: readOnly?.message ?? this.#failure ?? "", createTimeMs };
+  }
+
+  /** Runs `work` on the open database, opening it if need be. */
+  async use<T>(work: (database: Database) => Promise<T>): Promise<T> {
+    while (this.#closing !== undefined) await this.#closing;
+    if (this.#removed) throw databaseNotFound(this.entry.name);
+    this.#users++;
+    try {
+      return await work(this.#database ?? (await this.#opened()));
+    } finally {
+      this.#users--;
+      if (this.#users === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Waits until nobody uses the database, then closes it. The next use opens it again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = undefined;
+    });
+    return this.#closing;
+  }
+
+  /** Closes it for good: no use succeeds any more. */
+  async remove(): Promise<void> {
+    this.#removed = true;
+    await this.close();
+  }
+
+  /** Tells the listener the present state. */
+  report(): void {
+    this.#onState(this.info);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#users > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      this.#onIdle = undefined;
+    }
+    const database = this.#database;
+    this.#database = undefined;
+    this.#failure = undefined;
+    await database?.close();
+    this.report();
+  }
+
+  #opened(): Promise<Database> {
+    this.#opening ??= this.#openNow().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #openNow(): Promise<Database> {
+    try {
+      this.#database = await this.#open(this);
+      this.#failure = undefined;
+      return this.#database;
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      throw error;
+    } finally {
+      this.report();
+    }
+  }
+}
+
+/** The error for a database that isn't there. */
+export function databaseNotFound(database: string): DocDBError {
+  const message = `There is no database ${database}. Create it first.`;
+  return new DocDBError("DATABASE_NOT_FOUND", message, { metadata: { database } });
+}

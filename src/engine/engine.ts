@@ -1,0 +1,275 @@
+// The engine: all databases of one data directory, and the commands on them. It knows nothing of gRPC and can be embedded.
+//
+// Layout: `.catalog` and `LOCK` in the data directory; see storage/layout.ts for the files of each database.
+
+import { DocDBError } from "../base/errors.ts";
+import { checkName } from "../base/names.ts";
+import { isErrno } from "../platform/file-io.ts";
+import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
+import { type FsyncMode } from "../storage/group-commit.ts";
+import { databaseOf, layoutOf } from "../storage/layout.ts";
+import { createStore, type StoreOptions } from "../storage/store.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import { Catalog, type CatalogEntry } from "./catalog.ts";
+import {
+  asCommand,
+  type Command,
+  type CommandName,
+  type DatabaseInfo,
+  type ExecutionContext,
+  type Executor,
+  type Page,
+  type Result,
+} from "./commands.ts";
+import { Database } from "./database.ts";
+import { databaseNotFound, DatabaseSlot } from "./database-slot.ts";
+import { makeDirectory, syncPath } from "./directory.ts";
+import { runInDatabase } from "./run-command.ts";
+
+const mebibyte = 1024 * 1024;
+
+export interface EngineOptions {
+  /** The data directory; created when missing. */
+  readonly directory: string;
+  readonly platform: Platform;
+  readonly observer: Observer;
+  readonly fsyncMode: FsyncMode;
+  /** Milliseconds between fsyncs in mode `interval`. Default 100. */
+  readonly fsyncIntervalMs?: number;
+  /** Bytes of a WAL segment. Default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Bytes of writes between checkpoints. Default 64 MiB. */
+  readonly checkpointBytes?: number;
+  /** Older WAL segments that a checkpoint leaves. Default 2. */
+  readonly keepSegments?: number;
+  /** Told of every change of a database's state. */
+  readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
+}
+
+export interface DeletedDatabase {
+  readonly database: string;
+  readonly state: "deleted";
+}
+
+export class Engine implements Executor {
+  readonly #options: EngineOptions;
+  readonly #lock: Lock;
+  readonly #catalog: Catalog;
+  readonly #slots = new Map<string, DatabaseSlot>();
+  #lastAdministration: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: EngineOptions, lock: Lock, catalog: Catalog) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#catalog = catalog;
+    for (const entry of catalog.entries) this.#addSlot(entry);
+  }
+
+  /**
+   * Takes the data directory and loads its catalog; databases open on first use.
+   * ALREADY_RUNNING when another process has the directory, DATABASE_CORRUPT when the catalog is damaged.
+   */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { directory, platform } = options;
+    await makeDirectory(platform.fs, directory);
+    const lock = await takeLock(platform.fs, directory);
+    try {
+      const catalog = await Catalog.load(platform.fs, directory);
+      await makeDirectory(platform.fs, `${directory}/data`);
+      await makeDirectory(platform.fs, `${directory}/wal`);
+      // What an earlier process renamed and was killed over may not be durable: build on nothing that can still be undone.
+      await syncPath(platform.fs, `${directory}/data`);
+      for (const folder of ["data", "wal"]) await platform.fs.syncDirectory(`${directory}/${folder}`);
+      for (const entry of catalog.entries) {
+        if (entry.state === "ready") continue;
+        options.observer.event("info", "removing what is left of a database", { database: entry.name, was: entry.state });
+        await removeFiles(platform.fs, directory, entry.name);
+        await catalog.remove(entry);
+      }
+      return new Engine(options, lock, catalog);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** All databases with their states, by name. */
+  databases(): DatabaseInfo[] {
+    return [...this.#slots.keys()].sort().map((key) => (this.#slots.get(key) as DatabaseSlot).info);
+  }
+
+  async execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>> {
+    if (this.#closed) throw new DocDBError("SHUTTING_DOWN", "The server is shutting down.");
+    if (context?.signal?.aborted === true) {
+      throw new DocDBError("CANCELLED", "The call was cancelled before it ran: nothing happened.");
+    }
+    return (await this.#run(asCommand(command), context)) as Result<K>;
+  }
+
+  /** Waits for what is running, checkpoints and closes every database, and gives the directory free. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#lastAdministration;
+    const results = await Promise.allSettled([...this.#slots.values()].map((slot) => slot.close()));
+    await this.#lock.release();
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  #run(command: Command, context: ExecutionContext | undefined): Promise<Result> {
+    switch (command.op) {
+      case "createDatabase":
+        return this.#administer(() => this.#create(command.database, "must be new"));
+      case "openDatabase":
+        return this.#openDatabase(command.database, command.createIfMissing);
+      case "closeDatabase":
+        return this.#closeDatabase(command.database);
+      case "deleteDatabase":
+        return this.#administer(() => this.#delete(command.database));
+      case "getDatabase":
+        return Promise.resolve(this.#slot(command.database)).then((slot) => slot.info);
+      case "listDatabases":
+        return Promise.resolve(this.#list(command.after, command.pageSize));
+      default:
+        return this.#slot(command.database).use((database) => runInDatabase(database, command, this.#clock, context));
+    }
+  }
+
+  get #clock(): Platform["clock"] {
+    return this.#options.platform.clock;
+  }
+
+  #slot(name: string): DatabaseSlot {
+    const slot = this.#slots.get(name.toLowerCase());
+    if (slot !== undefined) return slot;
+    checkName("database", name);
+    throw databaseNotFound(name);
+  }
+
+  #addSlot(entry: CatalogEntry): DatabaseSlot {
+    const onState = this.#options.onDatabaseState ?? (() => undefined);
+    const slot = new DatabaseSlot(entry, (self) => this.#openFiles(self), onState);
+    this.#slots.set(entry.name.toLowerCase(), slot);
+    return slot;
+  }
+
+  #openFiles(slot: DatabaseSlot): Promise<Database> {
+    return Database.open(this.#storeOptions(slot.entry), (error) => {
+      this.#options.observer.failure(`database ${slot.entry.name}`, error);
+      slot.report();
+    });
+  }
+
+  #storeOptions(entry: CatalogEntry): StoreOptions {
+    const { directory, platform, observer, fsyncMode } = this.#options;
+    return {
+      platform,
+      observer,
+      layout: layoutOf(directory, entry.name),
+      databaseId: entry.id,
+      fsyncMode,
+      fsyncIntervalMs: this.#options.fsyncIntervalMs ?? 100,
+      segmentBytes: this.#options.segmentBytes ?? 64 * mebibyte,
+      checkpointBytes: this.#options.checkpointBytes ?? 64 * mebibyte,
+      keepSegments: this.#options.keepSegments ?? 2,
+    };
+  }
+
+  /** Changes of the set of databases run one after the other. */
+  #administer<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#lastAdministration.then(work);
+    this.#lastAdministration = result.catch(() => undefined);
+    return result;
+  }
+
+  async #create(name: string, existing: "must be new" | "is fine"): Promise<DatabaseInfo> {
+    checkName("database", name);
+    const known = this.#slots.get(name.toLowerCase());
+    if (known !== undefined) {
+      if (existing === "is fine") return known.info;
+      const message = `There is a database ${known.entry.name} already (names are unique without regard to case).`;
+      throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database: known.entry.name } });
+    }
+    const { platform, directory } = this.#options;
+    await refuseForeignFiles(platform.fs, directory, name);
+    const adding = await this.#catalog.add(name, this.#clock.now());
+    try {
+      await createStore(this.#storeOptions(adding));
+    } catch (error) {
+      await removeFiles(platform.fs, directory, name);
+      await this.#catalog.remove(adding);
+      throw creationError(name, error);
+    }
+    const slot = this.#addSlot(await this.#catalog.setState(adding, "ready"));
+    slot.report();
+    return slot.info;
+  }
+
+  async #openDatabase(name: string, createIfMissing: boolean): Promise<DatabaseInfo> {
+    if (createIfMissing) await this.#administer(() => this.#create(name, "is fine"));
+    const slot = this.#slot(name);
+    await slot.use(() => Promise.resolve());
+    return slot.info;
+  }
+
+  async #closeDatabase(name: string): Promise<DatabaseInfo> {
+    const slot = this.#slot(name);
+    await slot.close();
+    return slot.info;
+  }
+
+  async #delete(name: string): Promise<Record<never, never>> {
+    const slot = this.#slot(name);
+    const { platform, directory, onDatabaseState } = this.#options;
+    const deleting = await this.#catalog.setState(slot.entry, "deleting");
+    await slot.remove();
+    await removeFiles(platform.fs, directory, slot.entry.name);
+    await this.#catalog.remove(deleting);
+    this.#slots.delete(name.toLowerCase());
+    onDatabaseState?.({ database: slot.entry.name, state: "deleted" });
+    return {};
+  }
+
+  #list(after: string, pageSize: number): Page<DatabaseInfo> {
+    const key = after.toLowerCase();
+    const later = this.databases().filter((info) => info.database.toLowerCase() > key);
+    return { items: later.slice(0, pageSize), more: later.length > pageSize };
+  }
+}
+
+async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {
+  try {
+    return await fs.lock(`${directory}/LOCK`);
+  } catch (error) {
+    if (!isErrno(error, "ELOCKED")) throw error;
+    const message = `Another DocDB server is using the data directory ${directory}. Stop it, or choose another directory.`;
+    throw new DocDBError("ALREADY_RUNNING", message, { cause: error, metadata: { directory } });
+  }
+}
+
+/** Removes every file of a database, durably. */
+async function removeFiles(fs: FileSystem, directory: string, database: string): Promise<void> {
+  for (const folder of [`${directory}/wal`, `${directory}/data`]) {
+    for (const name of await fs.readdir(folder)) {
+      if (databaseOf(name) === database) await fs.unlink(`${folder}/${name}`);
+    }
+    await fs.syncDirectory(folder);
+  }
+}
+
+/** Files that the catalog doesn't know may be somebody's data: they are never overwritten or removed. */
+async function refuseForeignFiles(fs: FileSystem, directory: string, database: string): Promise<void> {
+  for (const folder of [`${directory}/wal`, `${directory}/data`]) {
+    for (const name of await fs.readdir(folder)) {
+      if (databaseOf(name).toLowerCase() !== database.toLowerCase()) continue;
+      const message = `${folder}/${name} is in the way of a new database ${database}: the catalog does not know it. Move it away.`;
+      throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database, path: `${folder}/${name}` } });
+    }
+  }
+}
+
+function creationError(name: string, error: unknown): unknown {
+  if (!isErrno(error, "ENOSPC") && !isErrno(error, "EDQUOT")) return error;
+  return new DocDBError("DISK_FULL", `The disk is full: database ${name} was not created.`, { cause: error });
+}

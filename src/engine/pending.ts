@@ -1,0 +1,64 @@
+// Writes that are on their way to the disk: validated and given a version, not yet visible. New writes are validated against
+// them, readers don't see them.
+
+import type { Collection } from "../storage/document-index.ts";
+import type { Mutation } from "../storage/commit.ts";
+import { idHigh, idLow, idOf } from "../base/u64.ts";
+
+/** What a write must know of a document. A deleted document has its deletion's version. */
+export interface DocumentState {
+  readonly version: number;
+  readonly exists: boolean;
+  readonly createTimeMs: number;
+}
+
+export class PendingWrites {
+  readonly #byCollection = new Map<number, Map<bigint, DocumentState>>();
+
+  /** The state of a document after every write so far, or undefined when it never was. */
+  stateOf(collection: Collection, id: bigint): DocumentState | undefined {
+    const pending = this.#byCollection.get(collection.id)?.get(id);
+    if (pending !== undefined) return pending;
+    const entry = collection.table.get(idLow(id), idHigh(id));
+    if (entry === undefined) return undefined;
+    return { version: entry.version, exists: !entry.deleted, createTimeMs: entry.createTimeMs };
+  }
+
+  add(mutations: readonly Mutation[], version: number): void {
+    for (const mutation of mutations) {
+      const exists = mutation.kind === "put";
+      if (!exists && mutation.kind !== "delete") continue;
+      let documents = this.#byCollection.get(mutation.collection);
+      if (documents === undefined) this.#byCollection.set(mutation.collection, (documents = new Map()));
+      const { createTimeMs } = mutation;
+      documents.set(idOf(mutation.idLow, mutation.idHigh), { version, exists, createTimeMs });
+    }
+  }
+
+  /** Forgets a commit that became visible, but for what later ones changed again. */
+  settle(mutations: readonly Mutation[], version: number): void {
+    for (const mutation of mutations) {
+      const documents = this.#byCollection.get(mutation.collection);
+      const id = idOf(mutation.idLow, mutation.idHigh);
+      if (documents?.get(id)?.version !== version) continue;
+      documents.delete(id);
+      if (documents.size === 0) this.#byCollection.delete(mutation.collection);
+    }
+  }
+
+  /** Forgets everything: none of it will become visible. */
+  clear(): void {
+    this.#byCollection.clear();
+  }
+
+  /** Documents that a collection will have when everything pending is visible. */
+  documentsIn(collection: Collection): number {
+    let count = collection.table.live;
+    for (const [id, state] of this.#byCollection.get(collection.id) ?? []) {
+      const entry = collection.table.get(idLow(id), idHigh(id));
+      const isLive = entry !== undefined && !entry.deleted;
+      count += Number(state.exists) - Number(isLive);
+    }
+    return count;
+  }
+}

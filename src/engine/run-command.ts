@@ -1,0 +1,55 @@
+// The commands that concern one open database.
+
+import type { Clock } from "../platform/platform.ts";
+import type { Command, CommandName, ExecutionContext, Result } from "./commands.ts";
+import type { Database } from "./database.ts";
+
+type AdministrativeCommand =
+  | "createDatabase"
+  | "openDatabase"
+  | "closeDatabase"
+  | "deleteDatabase"
+  | "getDatabase"
+  | "listDatabases";
+
+/** Commands that run inside one database. */
+export type DatabaseCommand = Command<Exclude<CommandName, AdministrativeCommand>>;
+
+export async function runInDatabase(
+  database: Database,
+  command: DatabaseCommand,
+  clock: Clock,
+  context: ExecutionContext | undefined,
+): Promise<Result> {
+  const { collections } = database;
+  switch (command.op) {
+    case "getDocument":
+      return await database.get(command.collection, command.id);
+    case "writeDocument":
+      return await database.write(command.operation, context);
+    case "batchGetDocuments":
+      return { outcomes: await database.batchGet(command.collection, command.ids) };
+    case "batchWrite":
+      return {
+        outcomes: command.atomic
+          ? await database.writeAtomic(command.operations, context)
+          : await database.writeEach(command.operations, context),
+      };
+    case "listDocuments":
+      return await database.list(command.collection, command.after, command.pageSize);
+    case "createCollection":
+      return await collections.create(command.collection);
+    case "deleteCollection":
+      await collections.drop(command.collection, command.force);
+      return {};
+    case "getCollection":
+      return collections.info(command.collection);
+    case "listCollections":
+      return collections.list(command.after, command.pageSize);
+    case "checkpointDatabase": {
+      const startedMs = clock.monotonicMs();
+      const version = await database.checkpoint();
+      return { version, durationMs: clock.monotonicMs() - startedMs };
+    }
+  }
+}

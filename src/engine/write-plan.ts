@@ -1,0 +1,124 @@
+// Turns write operations into the mutations of one commit: each is validated against the newest state, pending writes and the
+// operations before it in the same commit included. Nothing is written here; a plan that fails is dropped.
+
+import { DocDBError } from "../base/errors.ts";
+import { maxDocumentId } from "../base/limits.ts";
+import { idHigh, idLow } from "../base/u64.ts";
+import { checkJson } from "../base/json-text.ts";
+import type { Collection } from "../storage/document-index.ts";
+import type { Mutation } from "../storage/commit.ts";
+import type { DocumentStamp, Precondition, WriteOperation } from "./commands.ts";
+import type { DocumentState, PendingWrites } from "./pending.ts";
+
+const noBytes = new Uint8Array();
+
+export class WritePlan {
+  readonly #pending: PendingWrites;
+  readonly #version: number;
+  readonly #nowMs: number;
+  readonly #mutations: Mutation[] = [];
+  /** Where the mutation of a document stands, so that a later operation on it replaces it. */
+  readonly #places = new Map<Collection, Map<bigint, number>>();
+
+  /** `version` is the one that the commit will get. */
+  constructor(pending: PendingWrites, version: number, nowMs: number) {
+    this.#pending = pending;
+    this.#version = version;
+    this.#nowMs = nowMs;
+  }
+
+  get mutations(): readonly Mutation[] {
+    return this.#mutations;
+  }
+
+  /** Plans one operation, or throws why it can't be. */
+  add(collection: Collection, operation: WriteOperation): DocumentStamp {
+    checkId(operation);
+    if (operation.kind !== "delete") checkJson(operation.json);
+    const id = operation.kind === "create" && operation.id === 0n ? this.#assignId(collection) : operation.id;
+    const state = this.#stateOf(collection, id);
+    checkExistence(collection, id, operation, state);
+    if (operation.precondition !== undefined) checkPrecondition(collection, id, operation.precondition, state);
+    if (operation.kind === "delete" && state?.exists !== true) {
+      return { id, version: 0, createTimeMs: 0, updateTimeMs: 0 };
+    }
+    const createTimeMs = state?.exists === true ? state.createTimeMs : this.#nowMs;
+    const updateTimeMs = Math.max(this.#nowMs, createTimeMs);
+    this.#place(collection, id, {
+      kind: operation.kind === "delete" ? "delete" : "put",
+      collection: collection.id,
+      idLow: idLow(id),
+      idHigh: idHigh(id),
+      createTimeMs,
+      updateTimeMs,
+      content: operation.kind === "delete" ? noBytes : operation.json,
+    });
+    return { id, version: this.#version, createTimeMs, updateTimeMs };
+  }
+
+  #stateOf(collection: Collection, id: bigint): DocumentState | undefined {
+    const place = this.#places.get(collection)?.get(id);
+    const mutation = place === undefined ? undefined : this.#mutations[place];
+    if (mutation === undefined) return this.#pending.stateOf(collection, id);
+    return { version: this.#version, exists: mutation.kind === "put", createTimeMs: mutation.createTimeMs };
+  }
+
+  #place(collection: Collection, id: bigint, mutation: Mutation): void {
+    let places = this.#places.get(collection);
+    if (places === undefined) this.#places.set(collection, (places = new Map()));
+    const place = places.get(id);
+    if (place === undefined) places.set(id, this.#mutations.push(mutation) - 1);
+    else this.#mutations[place] = mutation;
+  }
+
+  #assignId(collection: Collection): bigint {
+    let id = BigInt(collection.nextId);
+    while (this.#stateOf(collection, id) !== undefined) id++;
+    if (id >= Number.MAX_SAFE_INTEGER) {
+      const message = `Collection ${collection.name} has no id left to assign below 2^53; name the id yourself.`;
+      throw new DocDBError("IDS_EXHAUSTED", message);
+    }
+    collection.noteId(idLow(id), idHigh(id));
+    return id;
+  }
+}
+
+function checkId(operation: WriteOperation): void {
+  const { id } = operation;
+  if (id > 0n && id <= maxDocumentId) return;
+  if (id === 0n && operation.kind === "create") return;
+  throw new DocDBError("INVALID_ID", `${id} is no document id: ids are 1 to 2^64-1.`, { metadata: { id: String(id) } });
+}
+
+function checkExistence(collection: Collection, id: bigint, operation: WriteOperation, state?: DocumentState): void {
+  if (operation.kind === "create") {
+    if (state?.exists === true) throw documentExists(collection, id, state);
+  } else if (state?.exists !== true && !operation.allowMissing) {
+    throw documentNotFound(collection.name, id);
+  }
+}
+
+function checkPrecondition(collection: Collection, id: bigint, precondition: Precondition, state?: DocumentState): void {
+  const exists = state?.exists === true;
+  const holds = "exists" in precondition ? exists === precondition.exists : exists && state.version === precondition.version;
+  if (holds) return;
+  const wanted = "version" in precondition ? `at version ${precondition.version}` : precondition.exists ? "there" : "absent";
+  const actual = exists ? `is at version ${state.version}` : "does not exist";
+  throw new DocDBError(
+    "VERSION_MISMATCH",
+    `Document ${id} of collection ${collection.name} ${actual}; the precondition wants it ${wanted}. Read it again.`,
+    { metadata: { collection: collection.name, id: String(id), version: exists ? String(state.version) : "0" } },
+  );
+}
+
+/** The error for a document that isn't there. */
+export function documentNotFound(collection: string, id: bigint): DocDBError {
+  const message = `Collection ${collection} has no document ${id}.`;
+  return new DocDBError("DOCUMENT_NOT_FOUND", message, { metadata: { collection, id: String(id) } });
+}
+
+function documentExists(collection: Collection, id: bigint, state: DocumentState): DocDBError {
+  return new DocDBError("DOCUMENT_EXISTS", `Collection ${collection.name} already has a document ${id}.`, {
+    metadata: { collection: collection.name, id: String(id), version: String(state.version) },
+  });
+}

@@ -1,0 +1,149 @@
+// Which command runs next. Each database has a queue of its own, first in first out; slots bound how many commands execute at
+// the same time, and a command that only waits for the disk gives its slot back.
+//
+// Invariants
+// 1. Free slots go round over the databases that have work, so that a deep queue doesn't starve a shallow one.
+// 2. Queues are bounded, each and together: what doesn't fit is refused at once, with RetryInfo.
+// 3. A command whose caller went away while it was queued never runs.
+
+import { DocDBError } from "../base/errors.ts";
+import {
+  asCommand,
+  type Command,
+  type CommandName,
+  type ExecutionContext,
+  type Executor,
+  type Result,
+} from "../engine/commands.ts";
+
+export interface SchedulerOptions {
+  /** Commands that execute at the same time. */
+  readonly slots: number;
+  /** Commands that may wait for one database. */
+  readonly queuePerDatabase: number;
+  /** Commands that may wait altogether. */
+  readonly queueTotal: number;
+}
+
+interface Waiting {
+  readonly run: () => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+  readonly reject: (error: DocDBError) => void;
+}
+
+export class Scheduler implements Executor {
+  readonly #engine: Executor;
+  readonly #options: SchedulerOptions;
+  /** Queues that aren't empty, in the order of their next turn. */
+  readonly #queues = new Map<string, Waiting[]>();
+  #queued = 0;
+  #busySlots = 0;
+  #running = 0;
+  #draining = false;
+  #onDrained: (() => void) | undefined;
+
+  constructor(engine: Executor, options: SchedulerOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Queues a command. QUEUE_FULL, SHUTTING_DOWN, CANCELLED; otherwise as the engine answers. */
+  execute<K extends CommandName>(command: Command<K>, context: ExecutionContext = {}): Promise<Result<K>> {
+    const queue = queueOf(asCommand(command));
+    const refusal = this.#refusal(queue);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        const releaseSlot = this.#takeSlot();
+        try {
+          resolve(await this.#engine.execute(command, { ...context, releaseSlot }));
+        } catch (error) {
+          reject(error as Error);
+        } finally {
+          releaseSlot();
+          this.#finished();
+        }
+      };
+      this.#enqueue(queue, { run, signal: context.signal, reject });
+      this.#dispatch();
+    });
+  }
+
+  /** Takes no more commands and resolves when the last one has ended. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    if (this.#running === 0 && this.#queued === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
+  }
+
+  #refusal(queue: string): DocDBError | undefined {
+    if (this.#draining) return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
+    const { queuePerDatabase, queueTotal } = this.#options;
+    const depth = this.#queues.get(queue)?.length ?? 0;
+    if (depth < queuePerDatabase && this.#queued < queueTotal) return undefined;
+    const whose = depth < queuePerDatabase ? "the server" : `database ${queue}`;
+    const message = `Too many calls wait for ${whose}: nothing happened. Try again in a moment.`;
+    return new DocDBError("QUEUE_FULL", message, { retryAfterMs: 50 });
+  }
+
+  #enqueue(queue: string, waiting: Waiting): void {
+    const existing = this.#queues.get(queue);
+    if (existing === undefined) this.#queues.set(queue, [waiting]);
+    else existing.push(waiting);
+    this.#queued++;
+  }
+
+  #dispatch(): void {
+    while (this.#busySlots < this.#options.slots) {
+      const next = this.#takeNext();
+      if (next === undefined) return;
+      if (next.signal?.aborted === true) {
+        next.reject(new DocDBError("CANCELLED", "The call ended while it was queued: nothing happened."));
+        this.#checkDrained();
+        continue;
+      }
+      this.#running++;
+      void next.run();
+    }
+  }
+
+  /** The head of the queue whose turn it is; that queue goes to the end of the round. */
+  #takeNext(): Waiting | undefined {
+    const [turn] = this.#queues;
+    if (turn === undefined) return undefined;
+    const [name, queue] = turn;
+    const next = queue.shift();
+    this.#queues.delete(name);
+    if (queue.length > 0) this.#queues.set(name, queue);
+    this.#queued--;
+    return next;
+  }
+
+  /** Occupies a slot; the function returned frees it, once. */
+  #takeSlot(): () => void {
+    this.#busySlots++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#busySlots--;
+      this.#dispatch();
+    };
+  }
+
+  #finished(): void {
+    this.#running--;
+    this.#checkDrained();
+  }
+
+  #checkDrained(): void {
+    if (this.#draining && this.#running === 0 && this.#queued === 0) this.#onDrained?.();
+  }
+}
+
+/** Commands that name no database share a queue; names have no spaces, so it collides with none. */
+function queueOf(command: Command): string {
+  return "database" in command ? command.database.toLowerCase() : " ";
+}

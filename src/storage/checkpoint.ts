@@ -1,0 +1,88 @@
+// A checkpoint moves the start of replay forward and lets the WAL be trimmed. The order is everything:
+//
+//   1. data file datasync                      what the index points at is durable
+//   2. index snapshot: temporary file, datasync, rename, directory sync
+//   3. checkpoint record in the WAL, datasync  recovery without a snapshot starts here
+//   4. trim the segments that lie wholly before it, oldest first, by number
+//
+// Commits go on meanwhile. See index-snapshot.ts for why a snapshot taken over time is sound.
+
+import { sabotaged } from "../base/sabotage.ts";
+import type { File, Platform } from "../platform/platform.ts";
+import { Turn } from "../platform/turn.ts";
+import { ChunkedWriter } from "./chunked-file.ts";
+import type { DataFile } from "./data-file.ts";
+import type { DocumentIndex } from "./document-index.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { encodeEnd, type SnapshotPosition, writeShards } from "./index-snapshot.ts";
+import type { Layout } from "./layout.ts";
+import { trimSegments } from "./trim.ts";
+import { removeIfThere } from "./wal-log.ts";
+
+export interface CheckpointParts {
+  readonly platform: Platform;
+  readonly layout: Layout;
+  readonly databaseId: number;
+  readonly data: DataFile;
+  readonly index: DocumentIndex;
+  readonly committer: GroupCommit;
+  /** Segments before the checkpoint that are kept all the same. */
+  readonly keepSegments: number;
+}
+
+/** Writes a checkpoint and returns the version it covers. `closing`: no commit is under way or will follow. */
+export async function writeCheckpoint(parts: CheckpointParts, closing: boolean): Promise<number> {
+  const { layout, committer, data } = parts;
+  const replayFrom = committer.lastVersion;
+  await syncData(parts);
+  const position = await writeSnapshot(parts, replayFrom);
+  const { generation, dataBytes } = position;
+  if (sabotaged("trim-before-checkpoint")) await trimSegments(parts.platform.fs, layout, replayFrom, 0);
+  await parts.platform.fs.rename(temporaryOf(layout), layout.index);
+  await parts.platform.fs.syncDirectory(layout.dataDirectory);
+  const mark = { version: replayFrom, dataBytes, generation, closing: closing && data.tail === dataBytes };
+  await committer.exclusive(() => committer.appendCheckpoint(mark));
+  await trimSegments(parts.platform.fs, layout, replayFrom, parts.keepSegments);
+  return replayFrom;
+}
+
+/** Step 2 up to the rename. */
+async function writeSnapshot(parts: CheckpointParts, replayFrom: number): Promise<SnapshotPosition> {
+  const { platform, layout, databaseId, index, data, committer } = parts;
+  const path = temporaryOf(layout);
+  await removeIfThere(platform.fs, path);
+  const file: File = await platform.fs.open(path, "create");
+  try {
+    const salt = platform.random.u32();
+    const writer = new ChunkedWriter(file, 0);
+    await writeShards(writer, index, databaseId, salt, new Turn(platform.clock));
+    await writer.flush();
+    // From here to the end block's encoding nothing is awaited that lets the index and the data file part.
+    const position = { databaseId, generation: data.header.generation, replayFrom, dataBytes: data.tail };
+    await writer.write(encodeEnd(index, position, salt));
+    await syncData(parts);
+    await committer.sync();
+    await writer.flush();
+    await file.datasync();
+    return position;
+  } catch (error) {
+    await removeIfThere(platform.fs, path).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** A data file whose sync failed can't be trusted with another write. */
+async function syncData({ data, committer }: CheckpointParts): Promise<void> {
+  if (sabotaged("checkpoint-without-data-sync")) return;
+  try {
+    await data.datasync();
+  } catch (error) {
+    throw committer.latch("the disk failed to make the data file durable.", error);
+  }
+}
+
+function temporaryOf(layout: Layout): string {
+  return `${layout.index}.tmp`;
+}

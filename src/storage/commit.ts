@@ -1,0 +1,155 @@
+// Commits and how a group of them becomes bytes: one buffer for the WAL and one for the data file, composed in one pass.
+
+import { assert } from "../base/assert.ts";
+import { dataKind, dataRecordHeaderBytes, type DataKind, writeDataRecord } from "./data-format.ts";
+import {
+  type CheckpointMark,
+  checkpointPayloadBytes,
+  groupRecordBytes,
+  recordHeaderBytes,
+  recordOverheadBytes,
+  sealGroup,
+  sealRecord,
+  timesBytes,
+  walOp,
+  type WalRecord,
+  writeCheckpointPayload,
+} from "./wal-format.ts";
+import { readU64, writeU64 } from "../base/u64.ts";
+
+/** The kinds of change, with their codes in the two files. */
+const codes = {
+  put: { wal: walOp.put, data: dataKind.live },
+  delete: { wal: walOp.delete, data: dataKind.tombstone },
+  createCollection: { wal: walOp.createCollection, data: dataKind.createCollection },
+  dropCollection: { wal: walOp.dropCollection, data: dataKind.dropCollection },
+} as const;
+
+export type MutationKind = keyof typeof codes;
+
+/** One change. A document's id is 0 in changes of collections. */
+export interface Mutation {
+  readonly kind: MutationKind;
+  readonly collection: number;
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+  /** JSON of a put, name of a new collection, empty otherwise. */
+  readonly content: Uint8Array;
+}
+
+/** Changes that become visible together, at one version. */
+export interface Commit {
+  readonly version: number;
+  readonly mutations: readonly Mutation[];
+}
+
+/** Where a mutation's record stands in the data file. */
+export interface Location {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export function dataBytesOf(mutation: Mutation): number {
+  return dataRecordHeaderBytes + mutation.content.length;
+}
+
+/** Bytes that a commit adds to the WAL. */
+export function walBytesOf(commit: Commit): number {
+  const overhead = recordOverheadBytes + timesBytes;
+  return commit.mutations.reduce((total, mutation) => total + overhead + mutation.content.length, 0);
+}
+
+export interface GroupPlace {
+  readonly databaseId: number;
+  /** Of the WAL segment. */
+  readonly salt: number;
+  readonly baseVersion: number;
+  readonly durableOffset: number;
+}
+
+/** The WAL bytes of a group of commits with contiguous versions. */
+export function encodeWalGroup(commits: readonly Commit[], place: GroupPlace): Buffer {
+  const bodyBytes = commits.reduce((total, commit) => total + walBytesOf(commit), 0);
+  const bytes = Buffer.allocUnsafe(groupRecordBytes + bodyBytes);
+  const firstVersion = commits[0]?.version ?? place.baseVersion + 1;
+  const { baseVersion, durableOffset } = place;
+  const header = { firstVersion, baseVersion, durableOffset, bodyBytes, commits: commits.length };
+  let offset = sealGroup(bytes, 0, place, header);
+  for (const { version, mutations } of commits) {
+    mutations.forEach((mutation, i) => {
+      const payload = offset + recordHeaderBytes;
+      writeU64(bytes, mutation.createTimeMs, payload);
+      writeU64(bytes, mutation.updateTimeMs, payload + 8);
+      bytes.set(mutation.content, payload + timesBytes);
+      const fields = {
+        version,
+        op: codes[mutation.kind].wal,
+        commit: i === mutations.length - 1,
+        collection: mutation.collection,
+        idLow: mutation.idLow,
+        idHigh: mutation.idHigh,
+      };
+      offset = sealRecord(bytes, offset, place, fields, timesBytes + mutation.content.length);
+    });
+  }
+  assert(offset === bytes.length, "a WAL group's length was reckoned wrongly");
+  return bytes;
+}
+
+/** The WAL bytes of a group that holds only a checkpoint record. */
+export function encodeCheckpointGroup(mark: CheckpointMark, place: GroupPlace): Buffer {
+  const bodyBytes = recordOverheadBytes + checkpointPayloadBytes;
+  const bytes = Buffer.allocUnsafe(groupRecordBytes + bodyBytes);
+  const { baseVersion, durableOffset } = place;
+  const header = { firstVersion: baseVersion + 1, baseVersion, durableOffset, bodyBytes, commits: 0 };
+  const offset = sealGroup(bytes, 0, place, header);
+  writeCheckpointPayload(bytes, offset + recordHeaderBytes, mark);
+  const fields = { version: mark.version, op: walOp.checkpoint, commit: false, collection: 0, idLow: 0, idHigh: 0 };
+  sealRecord(bytes, offset, place, fields, checkpointPayloadBytes);
+  return bytes;
+}
+
+/** The data-file bytes of the same commits. */
+export function encodeDataRecords(commits: readonly Commit[], salt: number): Buffer {
+  let length = 0;
+  for (const commit of commits) for (const mutation of commit.mutations) length += dataBytesOf(mutation);
+  const bytes = Buffer.allocUnsafe(length);
+  let offset = 0;
+  for (const commit of commits) {
+    for (const mutation of commit.mutations) offset = writeMutation(bytes, offset, salt, commit.version, mutation);
+  }
+  return bytes;
+}
+
+function writeMutation(target: Buffer, offset: number, salt: number, version: number, mutation: Mutation): number {
+  const { collection, idLow, idHigh, createTimeMs, updateTimeMs } = mutation;
+  const kind = codes[mutation.kind].data;
+  const fields = { kind, collection, idLow, idHigh, version, createTimeMs, updateTimeMs };
+  return writeDataRecord(target, offset, salt, fields, mutation.content);
+}
+
+/** The mutation that a WAL record holds, or undefined when it is of another kind. */
+export function mutationOf(record: WalRecord): Mutation | undefined {
+  const kind = kindWith("wal", record.op);
+  if (kind === undefined || record.payload.length < timesBytes) return undefined;
+  const createTimeMs = readU64(record.payload, 0);
+  const updateTimeMs = readU64(record.payload, 8);
+  if (createTimeMs === undefined || updateTimeMs === undefined) return undefined;
+  const { collection, idLow, idHigh } = record;
+  return { kind, collection, idLow, idHigh, createTimeMs, updateTimeMs, content: record.payload.subarray(timesBytes) };
+}
+
+/** The kind of change that a data record holds. */
+export function mutationKindOf(kind: number): MutationKind | undefined {
+  return kindWith("data", kind);
+}
+
+function kindWith(file: "wal" | "data", code: number): MutationKind | undefined {
+  for (const kind of Object.keys(codes) as MutationKind[]) {
+    const known: DataKind | number = codes[kind][file];
+    if (known === code) return kind;
+  }
+  return undefined;
+}

@@ -1,0 +1,88 @@
+// A database's data file: append-only and self-describing. What stands behind `tail` doesn't count: the next append
+// overwrites it.
+
+import { DocDBError } from "../base/errors.ts";
+import { idOf } from "../base/u64.ts";
+import { readFully, writeFully } from "../platform/file-io.ts";
+import type { File, FileSystem } from "../platform/platform.ts";
+import { decodeDataRecord, type DataHeader, type DataRecord, encodeDataHeader } from "./data-format.ts";
+
+/** What a read expects to find: anything else at that place is corruption. */
+export interface Expected {
+  readonly collection: number;
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly version: number;
+}
+
+export class DataFile {
+  readonly #file: File;
+  readonly header: DataHeader;
+  #tail: number;
+
+  constructor(file: File, header: DataHeader, tail: number) {
+    this.#file = file;
+    this.header = header;
+    this.#tail = tail;
+  }
+
+  /** Bytes that count. */
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /** Writes bytes behind the tail; they count only after `accept`. */
+  async append(bytes: Uint8Array): Promise<void> {
+    await writeFully(this.#file, bytes, this.#tail);
+  }
+
+  accept(bytes: number): void {
+    this.#tail += bytes;
+  }
+
+  /** Gives back the space of what was appended and not accepted. */
+  async discard(): Promise<void> {
+    await this.#file.truncate(this.#tail);
+  }
+
+  /** Reads the record at `offset` and checks that it is whole and the expected one. DOCUMENT_CORRUPT otherwise. */
+  async read(offset: number, length: number, expected: Expected): Promise<DataRecord> {
+    const bytes = await readFully(this.#file, offset, length);
+    const record = bytes === undefined ? undefined : decodeDataRecord(bytes, 0, this.header.salt);
+    const { collection, idLow, idHigh, version } = expected;
+    if (
+      record === undefined ||
+      record.collection !== collection ||
+      record.idLow !== idLow ||
+      record.idHigh !== idHigh ||
+      record.version !== version
+    ) {
+      const id = idOf(idLow, idHigh).toString();
+      throw new DocDBError(
+        "DOCUMENT_CORRUPT",
+        `Document ${id} is damaged in ${this.#file.path} at offset ${offset}; its last content was version ${version}.`,
+        { metadata: { id, version: String(version), offset: String(offset) } },
+      );
+    }
+    return record;
+  }
+
+  async datasync(): Promise<void> {
+    await this.#file.datasync();
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** Makes a new data file with only its header, durable but for its name. */
+export async function createDataFile(fs: FileSystem, path: string, header: DataHeader): Promise<void> {
+  const file = await fs.open(path, "create");
+  try {
+    await writeFully(file, encodeDataHeader(header), 0);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,128 @@
+// The bytes of a data file. docs/formats/data.md has the tables; all integers are little-endian.
+//
+//   file   := header record*
+//   header := magic[8] format u32, salt u32, database u64, generation u64, crc u32
+//   record := crc u32, length u32, kind u8, zero[3], collection u32, document u64, version u64,
+//             create time u64, update time u64 (ms), content
+//
+// Invariants
+// 1. A record's crc is seeded with the file's salt and covers everything behind it.
+// 2. Each record says whose it is: a read that lands on another record is noticed.
+// 3. The newest record of a document is the one with the greatest version. After a recovery a record may stand twice.
+
+import { checksum } from "../base/checksum.ts";
+import { readU64, writeU64 } from "../base/u64.ts";
+
+export const dataFormatVersion = 1;
+const magic = Buffer.from("DOCDBDAT", "latin1");
+
+export const dataHeaderBytes = 36;
+/** Bytes of a record before its content. */
+export const dataRecordHeaderBytes = 48;
+
+export const dataKind = {
+  /** A document's content: JSON. */
+  live: 1,
+  /** A document's deletion; no content. */
+  tombstone: 2,
+  /** A new collection; content: its name. Create time and update time are its own. */
+  createCollection: 3,
+  dropCollection: 4,
+} as const;
+
+export type DataKind = (typeof dataKind)[keyof typeof dataKind];
+
+export interface DataHeader {
+  readonly databaseId: number;
+  /** Counts up with each compaction. */
+  readonly generation: number;
+  readonly salt: number;
+}
+
+export function encodeDataHeader(header: DataHeader): Buffer {
+  const bytes = Buffer.alloc(dataHeaderBytes);
+  magic.copy(bytes, 0);
+  bytes.writeUInt32LE(dataFormatVersion, 8);
+  bytes.writeUInt32LE(header.salt, 12);
+  writeU64(bytes, header.databaseId, 16);
+  writeU64(bytes, header.generation, 24);
+  bytes.writeUInt32LE(checksum(bytes.subarray(0, 32)), 32);
+  return bytes;
+}
+
+/** The header, or why these bytes aren't one. */
+export function decodeDataHeader(bytes: Buffer): DataHeader | string {
+  if (bytes.length < dataHeaderBytes) return `the file ends inside the data file header (${bytes.length} bytes)`;
+  if (!bytes.subarray(0, 8).equals(magic)) return "the file does not start with a data file's magic bytes";
+  if (bytes.readUInt32LE(32) !== checksum(bytes.subarray(0, 32))) return "the data file header fails its checksum";
+  const format = bytes.readUInt32LE(8);
+  if (format !== dataFormatVersion) return `data format ${format} is unknown; this version reads ${dataFormatVersion}`;
+  const databaseId = readU64(bytes, 16);
+  const generation = readU64(bytes, 24);
+  if (databaseId === undefined || generation === undefined) return "the data file header holds a number out of range";
+  return { databaseId, generation, salt: bytes.readUInt32LE(12) };
+}
+
+export interface DataFields {
+  readonly kind: DataKind;
+  readonly collection: number;
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly version: number;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+}
+
+/** A record, decoded. `content` is a view into the bytes that were read. */
+export interface DataRecord extends Omit<DataFields, "kind"> {
+  readonly kind: number;
+  readonly content: Buffer;
+  /** Bytes of the whole record. */
+  readonly length: number;
+}
+
+/** Writes a record at `offset` with this content; returns the offset behind it. */
+export function writeDataRecord(
+  target: Buffer,
+  offset: number,
+  salt: number,
+  fields: DataFields,
+  content: Uint8Array,
+): number {
+  const end = offset + dataRecordHeaderBytes + content.length;
+  target.writeUInt32LE(end - offset, offset + 4);
+  target.writeUInt32LE(fields.kind, offset + 8);
+  target.writeUInt32LE(fields.collection, offset + 12);
+  target.writeUInt32LE(fields.idLow, offset + 16);
+  target.writeUInt32LE(fields.idHigh, offset + 20);
+  writeU64(target, fields.version, offset + 24);
+  writeU64(target, fields.createTimeMs, offset + 32);
+  writeU64(target, fields.updateTimeMs, offset + 40);
+  target.set(content, offset + dataRecordHeaderBytes);
+  target.writeUInt32LE(checksum(target.subarray(offset + 4, end), salt), offset);
+  return end;
+}
+
+/** The record at `offset`, or undefined when the bytes there are no valid record of a file with this salt. */
+export function decodeDataRecord(source: Buffer, offset: number, salt: number): DataRecord | undefined {
+  if (offset + dataRecordHeaderBytes > source.length) return undefined;
+  const length = source.readUInt32LE(offset + 4);
+  const end = offset + length;
+  if (length < dataRecordHeaderBytes || end > source.length) return undefined;
+  if (source.readUInt32LE(offset) !== checksum(source.subarray(offset + 4, end), salt)) return undefined;
+  const version = readU64(source, offset + 24);
+  const createTimeMs = readU64(source, offset + 32);
+  const updateTimeMs = readU64(source, offset + 40);
+  if (version === undefined || createTimeMs === undefined || updateTimeMs === undefined) return undefined;
+  return {
+    kind: source.readUInt32LE(offset + 8),
+    collection: source.readUInt32LE(offset + 12),
+    idLow: source.readUInt32LE(offset + 16),
+    idHigh: source.readUInt32LE(offset + 20),
+    version,
+    createTimeMs,
+    updateTimeMs,
+    content: source.subarray(offset + dataRecordHeaderBytes, end),
+    length,
+  };
+}

@@ -1,0 +1,130 @@
+// What a database keeps in memory about its committed state: its collections, and for each the table that locates the newest
+// version of every document. Only committed changes get here, in version order.
+
+import { assert } from "../base/assert.ts";
+import type { Location, Mutation } from "./commit.ts";
+import { indexNumberLimit } from "./index-shard.ts";
+import { IndexTable } from "./index-table.ts";
+
+/** The collection that every database has; it can't be dropped. */
+export const defaultCollectionId = 0;
+export const defaultCollectionName = "_default";
+
+/** One collection and its documents. */
+export class Collection {
+  readonly id: number;
+  readonly name: string;
+  readonly createTimeMs: number;
+  readonly table: IndexTable;
+  /** Above every id ever used here that is a safe integer; greater ids don't count, so that assigned ids stay safe. */
+  nextId = 1;
+
+  constructor(id: number, name: string, createTimeMs: number, table: IndexTable = new IndexTable()) {
+    this.id = id;
+    this.name = name;
+    this.createTimeMs = createTimeMs;
+    this.table = table;
+  }
+
+  /** Makes sure that the id with these halves is not assigned again. */
+  noteId(low: number, high: number): void {
+    const id = high * 0x1_0000_0000 + low;
+    if (id >= this.nextId && id < Number.MAX_SAFE_INTEGER) this.nextId = id + 1;
+  }
+}
+
+export class DocumentIndex {
+  readonly #byId = new Map<number, Collection>();
+  readonly #byName = new Map<string, Collection>();
+  /** Above every collection id ever used: ids of dropped collections don't come back. */
+  nextCollectionId = 1;
+
+  constructor() {
+    this.addCollection(new Collection(defaultCollectionId, defaultCollectionName, 0));
+  }
+
+  get collections(): Iterable<Collection> {
+    return this.#byId.values();
+  }
+
+  get collectionCount(): number {
+    return this.#byId.size;
+  }
+
+  collection(id: number): Collection | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Finds a collection without regard to case. */
+  collectionNamed(name: string): Collection | undefined {
+    return this.#byName.get(name.toLowerCase());
+  }
+
+  addCollection(collection: Collection): void {
+    this.#byId.set(collection.id, collection);
+    this.#byName.set(collection.name.toLowerCase(), collection);
+    this.nextCollectionId = Math.max(this.nextCollectionId, collection.id + 1);
+  }
+
+  /**
+   * Makes a committed change visible. Changes that the index already has, or that a later drop of their collection undid,
+   * are passed over: recovery replays from before the state that it starts with.
+   */
+  apply(mutation: Mutation, version: number, location: Location): void {
+    if (mutation.kind === "createCollection") {
+      this.#create(mutation);
+    } else if (mutation.kind === "dropCollection") {
+      this.#drop(mutation.collection);
+    } else {
+      this.#applyToDocument(mutation, version, location);
+    }
+  }
+
+  /** True when applying the mutation would change nothing. */
+  has(mutation: Mutation, version: number): boolean {
+    const collection = this.#byId.get(mutation.collection);
+    if (mutation.kind === "createCollection") return mutation.collection < this.nextCollectionId;
+    if (collection === undefined || mutation.kind === "dropCollection") return collection === undefined;
+    const entry = collection.table.get(mutation.idLow, mutation.idHigh);
+    return entry !== undefined && entry.version >= version;
+  }
+
+  /** Bytes of memory that the tables take. */
+  get memoryBytes(): number {
+    let total = 0;
+    for (const collection of this.#byId.values()) total += collection.table.memoryBytes;
+    return total;
+  }
+
+  #create(mutation: Mutation): void {
+    if (mutation.collection < this.nextCollectionId) return;
+    const name = Buffer.from(mutation.content).toString("utf8");
+    this.addCollection(new Collection(mutation.collection, name, mutation.createTimeMs));
+  }
+
+  #drop(id: number): void {
+    const collection = this.#byId.get(id);
+    if (collection === undefined) return;
+    this.#byId.delete(id);
+    this.#byName.delete(collection.name.toLowerCase());
+  }
+
+  #applyToDocument(mutation: Mutation, version: number, location: Location): void {
+    const collection = this.#byId.get(mutation.collection);
+    if (collection === undefined) {
+      assert(mutation.collection < this.nextCollectionId, "a document was committed to a collection that never was");
+      return;
+    }
+    const known = collection.table.get(mutation.idLow, mutation.idHigh);
+    if (known !== undefined && known.version >= version) return;
+    assert(version < indexNumberLimit && location.offset < indexNumberLimit, "a version or an offset is beyond 2^48");
+    collection.noteId(mutation.idLow, mutation.idHigh);
+    collection.table.set(mutation.idLow, mutation.idHigh, {
+      version,
+      offset: location.offset,
+      length: location.length,
+      deleted: mutation.kind === "delete",
+      createTimeMs: mutation.createTimeMs,
+    });
+  }
+}

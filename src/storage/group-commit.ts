@@ -1,0 +1,345 @@
+// Group commit: every commit that waits while the disk is busy shares the next write and the next fsync.
+//
+// Invariants
+// 1. A commit is published, and its promise resolved, only after the datasync that covers it (modes `group`, `always`) or
+//    after its bytes were handed to the kernel (`interval`, `none`).
+// 2. Commits are written, published and resolved in the order of submission, which is the order of versions.
+// 3. A group that fails takes everything behind it along, because that was validated against it: all of them are refused,
+//    none becomes visible, and `onAbort` runs before any of their callers learns of it.
+// 4. After a datasync failed, or a failed write could not be undone, nothing is written any more.
+
+import { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { sabotaged } from "../base/sabotage.ts";
+import { isErrno } from "../platform/file-io.ts";
+import type { Clock, Timer } from "../platform/platform.ts";
+import {
+  type Commit,
+  dataBytesOf,
+  encodeCheckpointGroup,
+  encodeDataRecords,
+  encodeWalGroup,
+  type GroupPlace,
+  walBytesOf,
+} from "./commit.ts";
+import type { DataFile } from "./data-file.ts";
+import type { CheckpointMark } from "./wal-format.ts";
+import { FatalWriteError, type WalLog } from "./wal-log.ts";
+
+/**
+ * When a commit is acknowledged: `group` after an fsync that it shares with all that wait, `always` after one of its own,
+ * `interval` and `none` before it is durable.
+ */
+export type FsyncMode = "group" | "always" | "interval" | "none";
+
+export const fsyncModes: readonly FsyncMode[] = ["group", "always", "interval", "none"];
+
+/** Whether a mode acknowledges commits that a power cut can take back. */
+export function isLossy(mode: FsyncMode): boolean {
+  return mode === "interval" || mode === "none";
+}
+
+export interface GroupCommitOptions {
+  readonly databaseId: number;
+  readonly mode: FsyncMode;
+  /** Time between fsyncs in mode `interval`, in milliseconds. */
+  readonly intervalMs: number;
+  /** Bytes of a WAL segment after which the next group starts a new one. */
+  readonly segmentBytes: number;
+  /** No commit has a lesser version. */
+  readonly versionFloor: number;
+}
+
+/** Who is told what becomes of commits. Called synchronously. */
+export interface GroupCommitListener {
+  /** The commit counts: make it visible. `offset` is where its records start in the data file. */
+  publish(commit: Commit, offset: number): void;
+  /** Nothing that was submitted and not published will be: forget it. */
+  onAbort(): void;
+  /** No write is possible any more. */
+  onReadOnly(error: DocDBError): void;
+}
+
+interface Waiting {
+  readonly commit: Commit;
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: DocDBError) => void;
+}
+
+interface Exclusive {
+  readonly action: () => Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  readonly #clock: Clock;
+  readonly #wal: WalLog;
+  readonly #data: DataFile;
+  readonly #listener: GroupCommitListener;
+  #queue: Waiting[] = [];
+  #exclusives: Exclusive[] = [];
+  #running = false;
+  #closed = false;
+  #timer: Timer | undefined;
+  #lastVersion: number;
+  #durableOffset: number;
+  #pendingBytes = 0;
+  #readOnly: DocDBError | undefined;
+  /** Groups and fsyncs so far, for statistics. */
+  readonly counts = { groups: 0, commits: 0, syncs: 0 };
+
+  constructor(
+    options: GroupCommitOptions,
+    clock: Clock,
+    wal: WalLog,
+    data: DataFile,
+    lastVersion: number,
+    listener: GroupCommitListener,
+  ) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#wal = wal;
+    this.#data = data;
+    this.#lastVersion = lastVersion;
+    this.#durableOffset = wal.size;
+    this.#listener = listener;
+  }
+
+  /** The last version that was published. */
+  get lastVersion(): number {
+    return this.#lastVersion;
+  }
+
+  /** Bytes of commits that were submitted and not yet answered. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Why nothing can be written any more, if so. */
+  get readOnly(): DocDBError | undefined {
+    return this.#readOnly;
+  }
+
+  /** Submits a commit with the next version. Resolves when it is published, rejects when it never will be. */
+  submit(commit: Commit): Promise<void> {
+    if (this.#readOnly !== undefined) return Promise.reject(this.#readOnly);
+    const bytes = walBytesOf(commit);
+    this.#pendingBytes += bytes;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ commit, bytes, resolve, reject });
+      this.#start();
+    });
+  }
+
+  /** Runs `action` between two groups: after everything submitted so far, with no group under way. */
+  exclusive(action: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#exclusives.push({ action, resolve, reject });
+      this.#start();
+    });
+  }
+
+  /** Makes everything published so far durable in the WAL. */
+  async sync(): Promise<void> {
+    await this.exclusive(() => this.#syncNow());
+  }
+
+  /** Writes a checkpoint record and makes it durable. Only inside `exclusive`. */
+  async appendCheckpoint(mark: CheckpointMark): Promise<void> {
+    if (this.#readOnly !== undefined) throw this.#readOnly;
+    await this.#openSegment();
+    await this.#syncNow();
+    const bytes = encodeCheckpointGroup(mark, this.#place());
+    try {
+      await this.#wal.append(bytes);
+    } catch (error) {
+      throw await this.#undo(error);
+    }
+    this.#wal.accept(bytes.length);
+    await this.#syncNow();
+  }
+
+  /** Ends all writing, as after a disk that lied: nothing is appended or synced again until the database is reopened. */
+  latch(what: string, cause: unknown): DocDBError {
+    if (this.#readOnly === undefined) {
+      const message = `The database is read-only: ${what} Reads go on. Close and open it again when the disk is sound.`;
+      this.#readOnly = new DocDBError("DATABASE_READ_ONLY", message, { cause });
+      this.#listener.onReadOnly(this.#readOnly);
+    }
+    return this.#readOnly;
+  }
+
+  /** Stops the timer; submissions after this are a defect. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // Requests that arrived in the same turn of the event loop make one group.
+    await this.#clock.yield();
+    while (this.#queue.length > 0 || this.#exclusives.length > 0) {
+      if (this.#queue.length > 0) await this.#writeGroup(this.#takeGroup());
+      else await this.#runExclusive(this.#exclusives.shift());
+    }
+    this.#running = false;
+  }
+
+  async #runExclusive(exclusive: Exclusive | undefined): Promise<void> {
+    if (exclusive === undefined) return;
+    try {
+      await exclusive.action();
+      exclusive.resolve();
+    } catch (error) {
+      exclusive.reject(error);
+    }
+  }
+
+  #takeGroup(): Waiting[] {
+    if (this.#options.mode === "always") return this.#queue.splice(0, 1);
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#queue) {
+      if (count > 0 && bytes + waiting.bytes > limits.groupBytes) break;
+      bytes += waiting.bytes;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #writeGroup(group: Waiting[]): Promise<void> {
+    const commits = group.map((waiting) => waiting.commit);
+    let walBytes: Buffer;
+    let dataBytes: Buffer;
+    try {
+      if (this.#readOnly !== undefined) throw this.#readOnly;
+      await this.#openSegment();
+      walBytes = encodeWalGroup(commits, this.#place());
+      dataBytes = encodeDataRecords(commits, this.#data.header.salt);
+      await bothSettled(this.#data.append(dataBytes), this.#wal.append(walBytes));
+    } catch (error) {
+      this.#abort(group, await this.#undo(error));
+      return;
+    }
+    this.#wal.accept(walBytes.length);
+    if (!isLossy(this.#options.mode) && !sabotaged("early-acknowledgement")) {
+      try {
+        await this.#syncNow();
+      } catch (error) {
+        this.#abort(group, outcomeUnknown(error));
+        return;
+      }
+    }
+    this.counts.groups++;
+    this.counts.commits += group.length;
+    this.#publish(group, dataBytes.length);
+    if (this.#options.mode === "interval") this.#scheduleSync();
+  }
+
+  #place(): GroupPlace {
+    const { databaseId } = this.#options;
+    return { databaseId, salt: this.#wal.salt, baseVersion: this.#lastVersion, durableOffset: this.#durableOffset };
+  }
+
+  #publish(group: Waiting[], dataBytes: number): void {
+    let offset = this.#data.tail;
+    this.#data.accept(dataBytes);
+    for (const { commit, bytes, resolve } of group) {
+      this.#listener.publish(commit, offset);
+      for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
+      this.#lastVersion = commit.version;
+      this.#pendingBytes -= bytes;
+      resolve();
+    }
+  }
+
+  /** Makes the next append possible: a first segment, or a new one when the active one is full. */
+  async #openSegment(): Promise<void> {
+    if (this.#wal.isOpen && this.#wal.size < this.#options.segmentBytes) return;
+    if (this.#wal.isOpen) await this.#syncNow();
+    const firstVersion = Math.max(this.#lastVersion + 1, this.#options.versionFloor);
+    await this.#wal.start({ firstVersion, baseVersion: this.#lastVersion });
+    this.#durableOffset = this.#wal.size;
+  }
+
+  /** Makes the WAL durable, or latches the database. */
+  async #syncNow(): Promise<void> {
+    if (!this.#wal.isOpen || this.#durableOffset === this.#wal.size) return;
+    try {
+      await this.#wal.datasync();
+    } catch (error) {
+      throw this.latch("the disk failed to make the WAL durable.", error);
+    }
+    this.counts.syncs++;
+    this.#durableOffset = this.#wal.size;
+  }
+
+  #scheduleSync(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    this.#timer = this.#clock.after(this.#options.intervalMs, () => {
+      this.#timer = undefined;
+      // A failure latches the database and is reported there.
+      this.sync().catch(() => undefined);
+    });
+  }
+
+  /** Takes back what a failed group wrote, so that the next one finds sound ground. Returns the error to answer with. */
+  async #undo(error: unknown): Promise<DocDBError> {
+    if (error instanceof DocDBError && error.code === "DATABASE_READ_ONLY") return error;
+    if (error instanceof FatalWriteError) return this.latch("the WAL could not change over to a new segment.", error);
+    try {
+      await this.#data.discard();
+      if (this.#wal.isOpen) await this.#wal.discard();
+    } catch (second) {
+      return outcomeUnknown(this.latch("a failed write could not be taken back.", second));
+    }
+    this.#durableOffset = this.#wal.size;
+    return writeError(error);
+  }
+
+  /** Ends a group with this error, and refuses everything that was validated after it: none of that was written. */
+  #abort(group: Waiting[], error: DocDBError): void {
+    const followers = this.#queue;
+    this.#queue = [];
+    if (!sabotaged("abort-keeps-pending")) this.#listener.onAbort();
+    for (const waiting of group) this.#refuse(waiting, error);
+    for (const waiting of followers) this.#refuse(waiting, this.#readOnly ?? error);
+  }
+
+  #refuse({ bytes, reject }: Waiting, error: DocDBError): void {
+    this.#pendingBytes -= bytes;
+    reject(error);
+  }
+}
+
+/** Waits for both, even when one fails: a file must not be truncated under a write. Throws the first failure. */
+async function bothSettled(first: Promise<void>, second: Promise<void>): Promise<void> {
+  for (const result of await Promise.allSettled([first, second])) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
+
+function writeError(error: unknown): DocDBError {
+  if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {
+    const message = "The disk is full: the write was refused and nothing of it was kept. Free some space and try again.";
+    return new DocDBError("DISK_FULL", message, { cause: error, retryAfterMs: 1000 });
+  }
+  const message = "The disk failed: the write was refused and nothing of it was kept. The server's log has the details.";
+  return new DocDBError("IO_ERROR", message, { cause: error });
+}
+
+function outcomeUnknown(cause: unknown): DocDBError {
+  const message =
+    "The disk failed while it made the write durable: whether it survives is known only after the database is opened " +
+    "again. The database is read-only until then.";
+  return new DocDBError("IO_ERROR", message, { cause });
+}

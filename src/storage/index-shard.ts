@@ -1,0 +1,190 @@
+// One shard of the index: an open-addressing hash table in one typed array, off the JavaScript heap, so that ten million
+// entries cost the garbage collector nothing.
+//
+//   slot := id low, id high, version low, version high (16) | offset high (16), offset low,
+//           record length (31) | deleted (1), create time low, create time high        -- eight u32, 32 bytes
+//
+// Invariants
+// 1. A slot is empty when its sixth word is 0: no record has length 0.
+// 2. Probing is linear and the load stays at 0.85 or below, so that every probe ends.
+// 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction).
+
+const wordsPerSlot = 8;
+const deletedFlag = 0x8000_0000;
+const lengthMask = 0x7fff_ffff;
+const maxLoad = 0.85;
+/** Small steps waste little memory: right after one, 0.68 of the slots are full. */
+const growth = 1.25;
+const minCapacity = 4;
+const two32 = 0x1_0000_0000;
+const two48 = 0x1_0000_0000_0000;
+
+/** Where the newest version of a document is, and what a mutation must know of it. */
+export interface IndexEntry {
+  readonly version: number;
+  /** Byte offset of the record in the data file. */
+  readonly offset: number;
+  /** Bytes of the record in the data file. */
+  readonly length: number;
+  readonly deleted: boolean;
+  readonly createTimeMs: number;
+}
+
+/** Versions and offsets below this fit into a slot. */
+export const indexNumberLimit: number = two48;
+
+export class IndexShard {
+  #words: Uint32Array<ArrayBuffer>;
+  #capacity: number;
+  #live = 0;
+  #tombstones = 0;
+  #liveRecordBytes = 0;
+
+  constructor() {
+    this.#words = new Uint32Array(0);
+    this.#capacity = 0;
+  }
+
+  /** Documents that exist. */
+  get live(): number {
+    return this.#live;
+  }
+
+  /** Documents that were deleted and whose tombstones are kept. */
+  get tombstones(): number {
+    return this.#tombstones;
+  }
+
+  /** Bytes of the live documents' records in the data file. */
+  get liveRecordBytes(): number {
+    return this.#liveRecordBytes;
+  }
+
+  /** Bytes of memory that the slots take. */
+  get memoryBytes(): number {
+    return this.#words.byteLength;
+  }
+
+  get(low: number, high: number): IndexEntry | undefined {
+    if (this.#capacity === 0) return undefined;
+    const base = this.#probe(low, high);
+    return (this.#words[base + 5] as number) === 0 ? undefined : this.#entry(base);
+  }
+
+  /** Sets the entry of an id, whether or not it had one. */
+  set(low: number, high: number, entry: IndexEntry): void {
+    if (this.#capacity === 0) this.#resize(minCapacity);
+    let base = this.#probe(low, high);
+    const words = this.#words;
+    if ((words[base + 5] as number) !== 0) {
+      this.#count(base, -1);
+    } else if (this.#live + this.#tombstones + 1 > this.#capacity * maxLoad) {
+      this.#resize(Math.ceil(this.#capacity * growth) + 1);
+      base = this.#probe(low, high);
+    }
+    this.#write(base, low, high, entry);
+    this.#count(base, 1);
+  }
+
+  /** Calls `visit` for every entry, in no useful order. The shard must not change meanwhile. */
+  forEach(visit: (low: number, high: number, entry: IndexEntry) => void): void {
+    const words = this.#words;
+    for (let base = 0; base < words.length; base += wordsPerSlot) {
+      if ((words[base + 5] as number) !== 0) visit(words[base] as number, words[base + 1] as number, this.#entry(base));
+    }
+  }
+
+  /** Calls `visit` with the id halves of every live document, in no useful order. */
+  forEachLiveId(visit: (low: number, high: number) => void): void {
+    const words = this.#words;
+    for (let base = 0; base < words.length; base += wordsPerSlot) {
+      const lengthWord = words[base + 5] as number;
+      if (lengthWord !== 0 && lengthWord < deletedFlag) visit(words[base] as number, words[base + 1] as number);
+    }
+  }
+
+  /** The slots as bytes, empty ones included: what a snapshot of the index stores. A view, valid until the next change. */
+  dump(): Uint8Array {
+    return new Uint8Array(this.#words.buffer);
+  }
+
+  /** Replaces everything by the slots of a dump (taken by the same code: the hash decides the places). */
+  load(dump: Uint8Array): void {
+    const words = new Uint32Array(dump.length / 4);
+    new Uint8Array(words.buffer).set(dump);
+    this.#words = words;
+    this.#capacity = words.length / wordsPerSlot;
+    this.#live = 0;
+    this.#tombstones = 0;
+    this.#liveRecordBytes = 0;
+    for (let base = 0; base < words.length; base += wordsPerSlot) {
+      if ((words[base + 5] as number) !== 0) this.#count(base, 1);
+    }
+  }
+
+  /** The first word of the id's slot, or of the empty slot where it belongs. */
+  #probe(low: number, high: number): number {
+    const words = this.#words;
+    let slot = Math.floor((hash(low, high) * this.#capacity) / two32);
+    for (;;) {
+      const base = slot * wordsPerSlot;
+      if ((words[base + 5] as number) === 0 || (words[base] === low && words[base + 1] === high)) return base;
+      slot = slot + 1 === this.#capacity ? 0 : slot + 1;
+    }
+  }
+
+  #entry(base: number): IndexEntry {
+    const words = this.#words;
+    const highs = words[base + 3] as number;
+    const lengthWord = words[base + 5] as number;
+    return {
+      version: (highs & 0xffff) * two32 + (words[base + 2] as number),
+      offset: (highs >>> 16) * two32 + (words[base + 4] as number),
+      length: lengthWord & lengthMask,
+      deleted: lengthWord >= deletedFlag,
+      createTimeMs: (words[base + 7] as number) * two32 + (words[base + 6] as number),
+    };
+  }
+
+  #write(base: number, low: number, high: number, entry: IndexEntry): void {
+    const words = this.#words;
+    words[base] = low;
+    words[base + 1] = high;
+    words[base + 2] = entry.version % two32;
+    words[base + 3] = Math.floor(entry.version / two32) | (Math.floor(entry.offset / two32) << 16);
+    words[base + 4] = entry.offset % two32;
+    words[base + 5] = entry.deleted ? entry.length | deletedFlag : entry.length;
+    words[base + 6] = entry.createTimeMs % two32;
+    words[base + 7] = Math.floor(entry.createTimeMs / two32);
+  }
+
+  #count(base: number, sign: 1 | -1): void {
+    const lengthWord = this.#words[base + 5] as number;
+    if (lengthWord >= deletedFlag) {
+      this.#tombstones += sign;
+    } else {
+      this.#live += sign;
+      this.#liveRecordBytes += sign * lengthWord;
+    }
+  }
+
+  #resize(capacity: number): void {
+    const old = this.#words;
+    this.#words = new Uint32Array(capacity * wordsPerSlot);
+    this.#capacity = capacity;
+    for (let base = 0; base < old.length; base += wordsPerSlot) {
+      if ((old[base + 5] as number) === 0) continue;
+      const target = this.#probe(old[base] as number, old[base + 1] as number);
+      for (let word = 0; word < wordsPerSlot; word++) this.#words[target + word] = old[base + word] as number;
+    }
+  }
+}
+
+/** Mixes an id into 32 bits: the finalizer of MurmurHash3 over both halves. The low 8 bits only choose the shard. */
+function hash(low: number, high: number): number {
+  let h = Math.imul(low ^ Math.imul(high, 0x9e37_79b1), 0x85eb_ca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2_ae35);
+  h ^= h >>> 16;
+  return h >>> 0;
+}

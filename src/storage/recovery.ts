@@ -1,0 +1,231 @@
+// Opening a database: from what a crash at any moment left, to the state after the last commit that survived.
+//
+//   1. find the segments; load the index snapshot, or rebuild the index from the data file up to the newest checkpoint
+//   2. survey the WAL from there on; nothing has been changed so far
+//   3. cut the data file back to the checkpoint and replay the commits behind it
+//   4. write the commits whose durability no later group proves into a fresh, durable segment
+//
+// A crash anywhere in this leaves a state from which the same steps lead to the same end, and files do not grow. When the
+// WAL is corrupt (not just torn), steps 3 and 4 happen in memory only and the database is read-only.
+
+import { isErrno } from "../platform/file-io.ts";
+import { OverlayFile } from "../platform/overlay-file.ts";
+import type { File, Platform } from "../platform/platform.ts";
+import { Turn } from "../platform/turn.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import { type Commit, dataBytesOf, encodeDataRecords, encodeWalGroup } from "./commit.ts";
+import { DataFile } from "./data-file.ts";
+import { dataHeaderBytes, decodeDataHeader } from "./data-format.ts";
+import { rebuildIndex } from "./data-scan.ts";
+import type { DocumentIndex } from "./document-index.ts";
+import { loadSnapshot } from "./index-snapshot.ts";
+import type { Layout } from "./layout.ts";
+import { WalLog } from "./wal-log.ts";
+import type { WalGroup } from "./wal-reader.ts";
+import {
+  type Corruption,
+  damaged,
+  findSegments,
+  replayGroups,
+  type Segment,
+  surveyWal,
+  type WalSurvey,
+} from "./wal-survey.ts";
+
+/** Versions that are passed over after a crash under a lossy fsync mode: some that were acknowledged may be lost. */
+const lossyVersionJump = 2 ** 24;
+
+export interface RecoveryOptions {
+  readonly platform: Platform;
+  readonly layout: Layout;
+  readonly databaseId: number;
+  /** Whether the fsync mode from now on is a lossy one. */
+  readonly lossy: boolean;
+  readonly observer: Observer;
+}
+
+export interface Recovered {
+  readonly index: DocumentIndex;
+  readonly data: DataFile;
+  readonly wal: WalLog;
+  readonly lastVersion: number;
+  /** The version of the next commit. */
+  readonly nextVersion: number;
+  /** The last checkpoint; commits behind it were replayed. */
+  readonly checkpointVersion: number;
+  readonly replayed: number;
+  /** Set when acknowledged commits may be missing: the database must stay read-only. */
+  readonly corruption: Corruption | undefined;
+}
+
+/** The state that replay starts from. */
+interface Base {
+  readonly index: DocumentIndex;
+  readonly replayFrom: number;
+  readonly dataBytes: number;
+}
+
+export async function recover(options: RecoveryOptions): Promise<Recovered> {
+  const { platform, layout, databaseId, observer } = options;
+  const segments = await findSegments(platform.fs, layout, databaseId);
+  const { file, header } = await openData(options);
+  try {
+    const { base, survey } = await findBase(options, segments, file, header);
+    if ((await file.size()) < base.dataBytes) {
+      throw damaged(layout.data, `it has ${await file.size()} bytes, but the last checkpoint covers ${base.dataBytes}`);
+    }
+    const { corruption } = survey;
+    if (corruption !== undefined) observer.event("error", "the WAL is corrupt", { ...corruption });
+    const target = corruption === undefined ? file : new OverlayFile(file, base.dataBytes);
+    if (corruption === undefined) await file.truncate(base.dataBytes);
+    const data = new DataFile(target, header, base.dataBytes);
+    const replay = await replayInto(options, data, base, survey);
+    const wal = new WalLog(platform, layout, databaseId, options.lossy, survey.newest);
+    const active = survey.segments.at(-1)?.header;
+    const lossyCrash = active?.lossy === true && !survey.closedCleanly;
+    // A crash may have taken acknowledged commits along; their versions are passed over.
+    const floor = Math.max(replay.lastVersion + 1, active?.firstVersion ?? 1) + (lossyCrash ? lossyVersionJump : 0);
+    if (corruption === undefined) await rescue(wal, databaseId, replay.inDoubt, floor, lossyCrash || options.lossy);
+    return {
+      index: base.index,
+      data,
+      wal,
+      lastVersion: replay.lastVersion,
+      nextVersion: floor,
+      checkpointVersion: base.replayFrom,
+      replayed: replay.commits,
+      corruption,
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function openData(options: RecoveryOptions): Promise<{ file: File; header: DataFile["header"] }> {
+  const { platform, layout, databaseId } = options;
+  let file: File;
+  try {
+    file = await platform.fs.open(layout.data, "write");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) throw damaged(layout.data, "the data file is missing");
+    throw error;
+  }
+  const bytes = Buffer.alloc(Math.min(await file.size(), dataHeaderBytes));
+  await file.read(bytes, 0);
+  const header = decodeDataHeader(bytes);
+  const reason = typeof header === "string" ? header : `it belongs to database ${header.databaseId}, not ${databaseId}`;
+  if (typeof header === "string" || header.databaseId !== databaseId) {
+    await file.close();
+    throw damaged(layout.data, reason);
+  }
+  return { file, header };
+}
+
+/** The index snapshot if it can be used; otherwise the data file, up to the newest checkpoint that the WAL records. */
+async function findBase(
+  options: RecoveryOptions,
+  segments: readonly Segment[],
+  file: File,
+  header: DataFile["header"],
+): Promise<{ base: Base; survey: WalSurvey }> {
+  const { platform, layout, databaseId, observer } = options;
+  const turn = new Turn(platform.clock);
+  const snapshot = await loadSnapshot(platform.fs, layout.index, databaseId, turn);
+  if (typeof snapshot !== "string" && snapshot.position.generation === header.generation) {
+    const { replayFrom, dataBytes } = snapshot.position;
+    const needed = segmentsFrom(segments, replayFrom);
+    if (needed !== undefined) {
+      const survey = await surveyWal(platform.fs, needed);
+      return { base: { index: snapshot.index, replayFrom, dataBytes }, survey };
+    }
+  }
+  const survey = await surveyWal(platform.fs, segments);
+  const mark = survey.checkpoint?.generation === header.generation ? survey.checkpoint : undefined;
+  const replayFrom = mark?.version ?? 0;
+  const dataBytes = mark?.dataBytes ?? dataHeaderBytes;
+  if (segmentsFrom(segments, replayFrom) === undefined) {
+    const oldest = segments[0]?.header;
+    const reason = `WAL segment ${(oldest?.segment ?? 1) - 1} is missing: nothing has the versions from ${replayFrom + 1} on`;
+    throw damaged(layout.segment((oldest?.segment ?? 1) - 1), reason);
+  }
+  if ((await file.size()) < dataBytes) {
+    throw damaged(layout.data, `it has ${await file.size()} bytes, but the last checkpoint covers ${dataBytes}`);
+  }
+  if (replayFrom > 0) {
+    const why = typeof snapshot === "string" ? snapshot : "it does not fit the data file or the WAL";
+    observer.event("warn", "rebuilding the index from the data file", { database: layout.data, why });
+  }
+  const index = await rebuildIndex(file, header.salt, dataBytes, turn);
+  return { base: { index, replayFrom, dataBytes }, survey };
+}
+
+/** The segments that hold the versions behind `version`, or undefined when the first of them is missing. */
+function segmentsFrom(segments: readonly Segment[], version: number): readonly Segment[] | undefined {
+  const first = segments.findLastIndex((segment) => segment.header.baseVersion <= version);
+  return first === -1 ? undefined : segments.slice(first);
+}
+
+interface Replay {
+  readonly lastVersion: number;
+  readonly commits: number;
+  /** Groups with commits whose durability no later group proves, oldest first. */
+  readonly inDoubt: readonly WalGroup[];
+}
+
+async function replayInto(options: RecoveryOptions, data: DataFile, base: Base, survey: WalSurvey): Promise<Replay> {
+  const turn = new Turn(options.platform.clock);
+  const needed = segmentsFrom(survey.segments, base.replayFrom) ?? [];
+  const inDoubt: WalGroup[] = [];
+  let lastVersion = base.replayFrom;
+  let commits = 0;
+  await replayGroups(options.platform.fs, needed, async (group, segment) => {
+    if (survey.corruption !== undefined && group.lastVersion > survey.corruption.lastVersion) return;
+    const isLast = segment.header.segment === survey.newest;
+    if (isLast && group.offset >= survey.end.durableOffset && group.commits.length > 0) inDoubt.push(group);
+    lastVersion = Math.max(lastVersion, group.lastVersion);
+    const fresh = group.commits.filter((commit) => commit.version > base.replayFrom);
+    commits += fresh.length;
+    await appendCommits(data, base.index, fresh);
+    await turn.pause();
+  });
+  return { lastVersion, commits, inDoubt };
+}
+
+/** Adds to the data file and the index what of these commits they lack. */
+async function appendCommits(data: DataFile, index: DocumentIndex, commits: readonly Commit[]): Promise<void> {
+  const lacking = commits
+    .map(({ version, mutations }) => ({ version, mutations: mutations.filter((m) => !index.has(m, version)) }))
+    .filter(({ mutations }) => mutations.length > 0);
+  if (lacking.length === 0) return;
+  const bytes = encodeDataRecords(lacking, data.header.salt);
+  await data.append(bytes);
+  let offset = data.tail;
+  data.accept(bytes.length);
+  for (const { version, mutations } of lacking) {
+    for (const mutation of mutations) {
+      const length = dataBytesOf(mutation);
+      index.apply(mutation, version, { offset, length });
+      offset += length;
+    }
+  }
+}
+
+/** Writes groups of doubtful durability into a fresh segment, which is durable before it takes over. */
+async function rescue(
+  wal: WalLog,
+  databaseId: number,
+  groups: readonly WalGroup[],
+  firstVersion: number,
+  lossy: boolean,
+): Promise<void> {
+  const baseVersion = groups[0]?.header.baseVersion;
+  if (baseVersion === undefined) return;
+  const body = (salt: number): Uint8Array =>
+    Buffer.concat(
+      groups.map(({ commits, header }) => {
+        return encodeWalGroup(commits, { databaseId, salt, baseVersion: header.baseVersion, durableOffset: 0 });
+      }),
+    );
+  await wal.start({ firstVersion, baseVersion, body, lossy });
+}

@@ -1,0 +1,198 @@
+// The durable state of one database: its index in memory, its data file and its WAL, behind four verbs: read, commit,
+// checkpoint, close. What a commit may contain is the engine's business; that it is there whole or not at all is ours.
+
+import type { DocDBError } from "../base/errors.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import { writeCheckpoint } from "./checkpoint.ts";
+import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
+import { createDataFile, type DataFile } from "./data-file.ts";
+import type { DataRecord } from "./data-format.ts";
+import type { Collection, DocumentIndex } from "./document-index.ts";
+import { type FsyncMode, GroupCommit, isLossy } from "./group-commit.ts";
+import type { IndexEntry } from "./index-shard.ts";
+import type { Layout } from "./layout.ts";
+import { recover, type Recovered } from "./recovery.ts";
+import { WalLog } from "./wal-log.ts";
+
+export interface StoreOptions {
+  readonly platform: Platform;
+  readonly layout: Layout;
+  /** Never used before by another database of the same data directory. */
+  readonly databaseId: number;
+  readonly observer: Observer;
+  readonly fsyncMode: FsyncMode;
+  /** Milliseconds between fsyncs in mode `interval`. */
+  readonly fsyncIntervalMs: number;
+  /** Bytes of a WAL segment after which a new one is started. */
+  readonly segmentBytes: number;
+  /** Bytes of WAL after which a checkpoint is written. */
+  readonly checkpointBytes: number;
+  /** Older WAL segments that are kept although no recovery needs them. */
+  readonly keepSegments: number;
+}
+
+/** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
+export interface StoreListener {
+  /** No pending commit will become visible. Called before their promises reject. */
+  onAbort(): void;
+  onReadOnly(error: DocDBError): void;
+}
+
+/** Creates the files of an empty database. Their directories exist; durable when this returns. */
+export async function createStore(options: StoreOptions): Promise<void> {
+  const { platform, layout, databaseId, fsyncMode } = options;
+  await createDataFile(platform.fs, layout.data, { databaseId, generation: 1, salt: platform.random.u32() });
+  await platform.fs.syncDirectory(layout.dataDirectory);
+  const wal = new WalLog(platform, layout, databaseId, isLossy(fsyncMode), 0);
+  await wal.start({ firstVersion: 1, baseVersion: 0 });
+  await wal.close();
+}
+
+export class Store {
+  readonly #options: StoreOptions;
+  readonly #data: DataFile;
+  readonly #wal: WalLog;
+  readonly #committer: GroupCommit;
+  readonly #listener: StoreListener;
+  readonly index: DocumentIndex;
+  /** The least version that the next commit may have. */
+  readonly #versionFloor: number;
+  #nextVersion: number;
+  #checkpointVersion: number;
+  #checkpointing: Promise<number> | undefined;
+  #walBytesSinceCheckpoint = 0;
+
+  private constructor(options: StoreOptions, recovered: Recovered, listener: StoreListener) {
+    this.#options = options;
+    this.#data = recovered.data;
+    this.#wal = recovered.wal;
+    this.#listener = listener;
+    this.index = recovered.index;
+    this.#versionFloor = recovered.nextVersion;
+    this.#nextVersion = recovered.nextVersion;
+    this.#checkpointVersion = recovered.checkpointVersion;
+    const { databaseId, fsyncMode: mode, fsyncIntervalMs: intervalMs, segmentBytes } = options;
+    this.#committer = new GroupCommit(
+      { databaseId, mode, intervalMs, segmentBytes, versionFloor: recovered.nextVersion },
+      options.platform.clock,
+      recovered.wal,
+      recovered.data,
+      recovered.lastVersion,
+      {
+        publish: (commit, offset) => this.#publish(commit, offset),
+        onAbort: () => this.#onAbort(),
+        onReadOnly: (error) => listener.onReadOnly(error),
+      },
+    );
+  }
+
+  /** Opens a database, recovering what a crash left. DATABASE_CORRUPT when its files don't allow it. */
+  static async open(options: StoreOptions, listener: StoreListener): Promise<Store> {
+    const { platform, layout, databaseId, observer, fsyncMode } = options;
+    const lossy = isLossy(fsyncMode);
+    const recovered = await recover({ platform, layout, databaseId, lossy, observer });
+    const store = new Store(options, recovered, listener);
+    const { corruption, replayed, lastVersion } = recovered;
+    if (corruption !== undefined) {
+      const { path, offset, reason, lastVersion: good } = corruption;
+      const what = `the WAL is damaged (${path}, offset ${offset}: ${reason}). Commits after version ${good} are not served.`;
+      store.#committer.latch(what, undefined);
+    }
+    if (replayed > 0) observer.event("info", "recovered", { database: layout.data, replayed, lastVersion });
+    return store;
+  }
+
+  /** The last version that readers see. */
+  get visibleVersion(): number {
+    return this.#committer.lastVersion;
+  }
+
+  /** Why nothing can be written, if so. */
+  get readOnly(): DocDBError | undefined {
+    return this.#committer.readOnly;
+  }
+
+  /** The version that the next commit will get. */
+  get nextVersion(): number {
+    return this.#nextVersion;
+  }
+
+  /** Bytes of commits on their way to the disk. */
+  get pendingBytes(): number {
+    return this.#committer.pendingBytes;
+  }
+
+  /** Reads the content that an index entry locates. DOCUMENT_CORRUPT when it is damaged. */
+  read(collection: Collection, idLow: number, idHigh: number, entry: IndexEntry): Promise<DataRecord> {
+    const expected = { collection: collection.id, idLow, idHigh, version: entry.version };
+    return this.#data.read(entry.offset, entry.length, expected);
+  }
+
+  /**
+   * Submits changes as one commit. They must have been validated against the index and against every commit submitted
+   * before. Returns the commit's version at once; `done` resolves when it is visible, or rejects when it never will be.
+   */
+  commit(mutations: readonly Mutation[]): { version: number; done: Promise<void> } {
+    const version = this.#nextVersion++;
+    const done = this.#committer.submit({ version, mutations });
+    return { version, done };
+  }
+
+  /** Writes a checkpoint of everything visible; joins one that is under way. Returns the version that it covers. */
+  checkpoint(): Promise<number> {
+    this.#checkpointing ??= this.#checkpoint(false).finally(() => {
+      this.#checkpointing = undefined;
+    });
+    return this.#checkpointing;
+  }
+
+  /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */
+  async close(): Promise<void> {
+    await this.#checkpointing?.catch(() => undefined);
+    await this.#committer.exclusive(() => Promise.resolve());
+    try {
+      if (this.readOnly === undefined && this.#wal.isOpen) await this.#checkpoint(true);
+    } catch (error) {
+      const { layout, observer } = this.#options;
+      observer.event("warn", "no checkpoint at close: the next start replays the WAL", { database: layout.data, error });
+    }
+    await this.#abandon();
+  }
+
+  async #abandon(): Promise<void> {
+    this.#committer.close();
+    await this.#wal.close();
+    await this.#data.close();
+  }
+
+  async #checkpoint(closing: boolean): Promise<number> {
+    const { platform, layout, databaseId, keepSegments } = this.#options;
+    if (this.readOnly !== undefined) throw this.readOnly;
+    this.#walBytesSinceCheckpoint = 0;
+    const parts = { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
+    this.#checkpointVersion = await writeCheckpoint({ ...parts, keepSegments }, closing);
+    return this.#checkpointVersion;
+  }
+
+  #publish(commit: Commit, offset: number): void {
+    let at = offset;
+    for (const mutation of commit.mutations) {
+      const length = dataBytesOf(mutation);
+      this.index.apply(mutation, commit.version, { offset: at, length });
+      at += length;
+    }
+    this.#walBytesSinceCheckpoint += at - offset;
+    if (this.#walBytesSinceCheckpoint >= this.#options.checkpointBytes && this.#checkpointing === undefined) {
+      this.checkpoint().catch((error: unknown) => {
+        const { layout, observer } = this.#options;
+        observer.event("warn", "a checkpoint failed; the WAL grows until one succeeds", { database: layout.data, error });
+      });
+    }
+  }
+
+  #onAbort(): void {
+    this.#nextVersion = Math.max(this.#versionFloor, this.#committer.lastVersion + 1);
+    this.#listener.onAbort();
+  }
+}

@@ -1,0 +1,25 @@
+// Trimming the WAL: removing older segments that no recovery can need any more.
+
+import type { FileSystem } from "../platform/platform.ts";
+import { databaseOf, type Layout, olderSegments } from "./layout.ts";
+import { readSegmentHeader } from "./wal-survey.ts";
+
+/**
+ * Removes the segments whose every version is `version` or earlier, oldest first, but keeps the newest `keep` of the older
+ * segments. A segment ends where its successor says that it begins.
+ */
+export async function trimSegments(fs: FileSystem, layout: Layout, version: number, keep: number): Promise<void> {
+  const database = databaseOf(layout.activeSegment.slice(layout.walDirectory.length + 1));
+  const numbers = olderSegments(database, await fs.readdir(layout.walDirectory));
+  let removed = 0;
+  for (const [i, number] of numbers.entries()) {
+    if (i >= numbers.length - keep) break;
+    const next = numbers[i + 1];
+    const successor = next === undefined ? layout.activeSegment : layout.segment(next);
+    const { baseVersion } = await readSegmentHeader(fs, successor);
+    if (baseVersion > version) break;
+    await fs.unlink(layout.segment(number));
+    removed++;
+  }
+  if (removed > 0) await fs.syncDirectory(layout.walDirectory);
+}

@@ -1,0 +1,155 @@
+// A look over a database's WAL before anything is changed: which segments there are, whether the ones that recovery needs
+// are all there and sound, and how the last one ends.
+//
+// Each segment says the last version before it. A segment's successor decides where it ends: what it holds from the
+// successor's base version on is superseded, whatever its state. Only the last segment may end torn.
+
+import { DocDBError } from "../base/errors.ts";
+import { readWholeFile } from "../platform/file-io.ts";
+import type { FileSystem } from "../platform/platform.ts";
+import { type Layout, olderSegments } from "./layout.ts";
+import { activateNext, removeIfThere } from "./wal-log.ts";
+import { type CheckpointMark, checkpointOf, decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./wal-format.ts";
+import { readSegment, type SegmentEnd, type WalGroup } from "./wal-reader.ts";
+
+/** A segment on disk. */
+export interface Segment {
+  readonly path: string;
+  readonly header: SegmentHeader;
+}
+
+/** Damage that can't be an interrupted write: commits that were acknowledged may be gone. */
+export interface Corruption {
+  readonly path: string;
+  readonly offset: number;
+  readonly reason: string;
+  /** The last version before the damage. */
+  readonly lastVersion: number;
+}
+
+export interface WalSurvey {
+  /** Contiguous by number, the active one last. */
+  readonly segments: readonly Segment[];
+  /** Number of the active segment. */
+  readonly newest: number;
+  /** How the active segment ends. */
+  readonly end: SegmentEnd;
+  readonly corruption: Corruption | undefined;
+  /** The newest checkpoint on record. */
+  readonly checkpoint: CheckpointMark | undefined;
+  /** The last thing written was the checkpoint of a clean close. */
+  readonly closedCleanly: boolean;
+}
+
+/** Lists the segments without a gap up to the active one, oldest first. Finishes a change of segments that was cut short. */
+export async function findSegments(fs: FileSystem, layout: Layout, databaseId: number): Promise<Segment[]> {
+  const names = await fs.readdir(layout.walDirectory);
+  const database = layout.activeSegment.slice(layout.walDirectory.length + 1, -".wal".length);
+  const older = olderSegments(database, names);
+  if (!(await fs.exists(layout.activeSegment))) await finishActivation(fs, layout, databaseId, older.at(-1) ?? 0);
+  await removeIfThere(fs, layout.nextSegment);
+  const active = await openHeader(fs, layout.activeSegment, databaseId);
+  const segments = [active];
+  for (const number of older.reverse()) {
+    const successor = segments[0] as Segment;
+    if (number !== successor.header.segment - 1) break;
+    const segment = await openHeader(fs, layout.segment(number), databaseId);
+    if (segment.header.segment !== number) throw damaged(segment.path, `it says that it is segment ${segment.header.segment}`);
+    segments.unshift(segment);
+  }
+  return segments;
+}
+
+/** Reads all of these segments and judges them. `segments` are contiguous, the active one last. */
+export async function surveyWal(fs: FileSystem, segments: readonly Segment[]): Promise<WalSurvey> {
+  let checkpoint: CheckpointMark | undefined;
+  let corruption: Corruption | undefined;
+  let end: SegmentEnd | undefined;
+  let closedCleanly = false;
+  for (const [i, segment] of segments.entries()) {
+    closedCleanly = false;
+    const note = (group: WalGroup): boolean => {
+      closedCleanly = false;
+      for (const mark of group.marks.map(checkpointOf)) {
+        if (mark === undefined) continue;
+        if (checkpoint === undefined || mark.version >= checkpoint.version) checkpoint = mark;
+        closedCleanly = mark.closing;
+      }
+      return true;
+    };
+    end = await readSegment(await segmentBytes(fs, segment), segment.header, note);
+    corruption ??= judge(segment, end, segments[i + 1]);
+  }
+  const active = segments.at(-1);
+  if (active === undefined || end === undefined) throw new Error("a survey needs the active segment");
+  closedCleanly &&= end.kind === "clean";
+  return { segments, newest: active.header.segment, end, corruption, checkpoint, closedCleanly };
+}
+
+/** Hands the groups that count to `visit`: those of all segments, without what later segments supersede. */
+export async function replayGroups(
+  fs: FileSystem,
+  segments: readonly Segment[],
+  visit: (group: WalGroup, segment: Segment) => Promise<void>,
+): Promise<void> {
+  for (const [i, segment] of segments.entries()) {
+    const next = segments[i + 1]?.header;
+    await readSegment(await segmentBytes(fs, segment), segment.header, async (group) => {
+      if (next !== undefined && group.header.baseVersion >= next.baseVersion) return false;
+      await visit(group, segment);
+      return true;
+    });
+  }
+}
+
+/** The header of a segment file; DATABASE_CORRUPT when it has no valid one. */
+export async function readSegmentHeader(fs: FileSystem, path: string): Promise<SegmentHeader> {
+  const file = await fs.open(path, "read");
+  try {
+    const bytes = Buffer.alloc(Math.min(await file.size(), segmentHeaderBytes));
+    await file.read(bytes, 0);
+    const header = decodeSegmentHeader(bytes);
+    if (typeof header === "string") throw damaged(path, header);
+    return header;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The files of a database don't allow it to be opened. The message names the file. */
+export function damaged(path: string, reason: string, cause?: unknown): DocDBError {
+  const message = `The database can't be opened: ${path}: ${reason}. Nothing was changed.`;
+  return new DocDBError("DATABASE_CORRUPT", message, { metadata: { path }, cause });
+}
+
+function judge(segment: Segment, end: SegmentEnd, next: Segment | undefined): Corruption | undefined {
+  const { path } = segment;
+  const { offset, lastVersion } = end;
+  if (next === undefined) {
+    if (end.kind !== "corrupt") return undefined;
+    return { path, offset, lastVersion, reason: "bytes that had been made durable are damaged" };
+  }
+  if (lastVersion >= next.header.baseVersion) return undefined;
+  const missing = `versions ${lastVersion + 1} to ${next.header.baseVersion} are missing`;
+  return { path, offset, lastVersion, reason: end.kind === "clean" ? missing : `damaged bytes: ${missing}` };
+}
+
+async function finishActivation(fs: FileSystem, layout: Layout, databaseId: number, oldest: number): Promise<void> {
+  const next = (await fs.exists(layout.nextSegment)) ? await openHeader(fs, layout.nextSegment, databaseId) : undefined;
+  if (next === undefined || next.header.segment !== oldest + 1) {
+    throw damaged(layout.activeSegment, "the active WAL segment is missing");
+  }
+  await activateNext(fs, layout, oldest);
+}
+
+async function openHeader(fs: FileSystem, path: string, databaseId: number): Promise<Segment> {
+  const header = await readSegmentHeader(fs, path);
+  if (header.databaseId !== databaseId) throw damaged(path, `it belongs to database ${header.databaseId}, not ${databaseId}`);
+  return { path, header };
+}
+
+async function segmentBytes(fs: FileSystem, segment: Segment): Promise<Buffer> {
+  const bytes = await readWholeFile(fs, segment.path);
+  if (bytes === undefined) throw damaged(segment.path, "the WAL segment is missing or changed while it was read");
+  return bytes;
+}

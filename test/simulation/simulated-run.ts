@@ -1,0 +1,144 @@
+// One seed: a machine that boots, works, crashes and boots again a few times, with the engine under test on it. Everything
+// random comes from the seed, so a failing seed can be run again.
+
+import { DocDBError } from "../../src/base/errors.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import { Prng } from "../../src/platform/sim/prng.ts";
+import { SimulatedCrash, SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
+import type { FsyncMode } from "../../src/storage/group-commit.ts";
+import { isLossy } from "../../src/storage/group-commit.ts";
+import { silentObserver } from "../../src/telemetry/observer.ts";
+import { CommitModel, type Seen, Violation } from "./commit-model.ts";
+import { readDocument, runClient } from "./simulated-clients.ts";
+
+const directory = "/db";
+const databases = ["one", "two"];
+const clients = 3;
+
+/** Faults that a sound engine survives without losing anything acknowledged. */
+const faults = ["writeError", "syncFailure", "noSpace", "shortWrite", "readError"] as const;
+
+interface Run {
+  readonly machine: SimulatedMachine;
+  readonly random: Prng;
+  readonly mode: FsyncMode;
+  readonly models: ReadonlyMap<string, CommitModel>;
+  faulty: boolean;
+}
+
+export interface RunSummary {
+  readonly crashes: number;
+  readonly ioCount: number;
+  readonly trace: readonly string[];
+}
+
+/** Runs a seed; throws a `Violation`, with the seed and the last I/Os in its message, when a promise was broken. */
+export async function runSeed(seed: number): Promise<RunSummary> {
+  const random = new Prng(seed, 100);
+  const machine = new SimulatedMachine(seed, { traceLines: Number(process.env["TRACE_LINES"] ?? 200) });
+  const mode = random.pick(["group", "group", "group", "always", "interval", "none"] as const);
+  const models = new Map(databases.map((name) => [name, new CommitModel()]));
+  const run: Run = { machine, random, mode, models, faulty: random.below(3) === 0 };
+  let crashes = 0;
+  try {
+    for (let boots = 2 + random.below(4); boots > 0; boots--) {
+      if (await bootOnce(run)) crashes++;
+      maybeLoseSnapshot(run);
+    }
+    run.faulty = false;
+    machine.faults.clear();
+    await machine.run(session(run, 10));
+    await machine.run(session(run, 0));
+  } catch (error) {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    throw new Violation(`seed ${seed} (fsync mode ${mode}): ${reason}\n${machine.trace.slice(-40).join("\n")}`);
+  }
+  return { crashes, ioCount: machine.ioCount, trace: machine.trace };
+}
+
+/** One boot that may end in a crash. */
+async function bootOnce(run: Run): Promise<boolean> {
+  const { machine, random } = run;
+  if (random.below(5) > 0) {
+    machine.crashAtIo(machine.ioCount + 1 + random.below(300), random.below(3) === 0 ? "kill" : "power");
+  }
+  machine.faults.clear();
+  // A directory whose sync failed can't be made sound from above: only the syncs of files are made to fail.
+  if (run.faulty) machine.faults.setProbability(random.pick(faults), 0.01, /\.[a-z0-9.]+$/);
+  try {
+    await machine.run(session(run, 12));
+    return false;
+  } catch (error) {
+    if (error instanceof SimulatedCrash) return true;
+    if (error instanceof Violation || !run.faulty) throw error;
+    return false;
+  }
+}
+
+/** A process: opens the engine, judges what recovery brought back, works, and closes. */
+async function session(run: Run, operations: number): Promise<void> {
+  const engine = await Engine.open({
+    directory,
+    platform: run.machine.platform(),
+    observer: silentObserver,
+    fsyncMode: run.mode,
+    fsyncIntervalMs: 5,
+    segmentBytes: 4096,
+    checkpointBytes: 6000,
+    keepSegments: 1,
+  });
+  try {
+    await Promise.all([...run.models].map(([name, model]) => work(run, engine, name, model, operations)));
+  } finally {
+    await engine.close();
+  }
+}
+
+async function work(run: Run, engine: Engine, database: string, model: CommitModel, operations: number): Promise<void> {
+  await prepare(run, engine, database, model);
+  const state = new Map<string, Seen>();
+  for (const key of model.keys) state.set(key, await readDocument(engine, database, key));
+  const version = await recoveredVersion(run, engine, database, state);
+  if (version === undefined) return;
+  model.recovered(state, version, isLossy(run.mode));
+  const random = new Prng(run.random.below(2 ** 31), 7);
+  const client = { database, model, random, operations, faulty: run.faulty };
+  await Promise.all(Array.from({ length: clients }, () => runClient(engine, client)));
+}
+
+/** Makes sure that the database and its second collection are there; once they were, they must be. */
+async function prepare(run: Run, engine: Engine, database: string, model: CommitModel): Promise<void> {
+  const exists = engine.databases().some((info) => info.database === database);
+  if (!exists && model.keys.length > 0) throw new Violation(`database ${database} is gone`);
+  if (!exists) await engine.execute({ op: "createDatabase", database });
+  try {
+    await engine.execute({ op: "createCollection", database, collection: "second" });
+    if (model.keys.some((key) => key.startsWith("second"))) throw new Violation("a collection is gone");
+  } catch (error) {
+    if (!(error instanceof DocDBError && error.code === "COLLECTION_EXISTS")) throw error;
+  }
+}
+
+/** The last version that recovery brought back, or undefined when a failing disk doesn't let it be known. */
+async function recoveredVersion(
+  run: Run,
+  engine: Engine,
+  database: string,
+  state: ReadonlyMap<string, Seen>,
+): Promise<number | undefined> {
+  try {
+    const { version } = await engine.execute({ op: "checkpointDatabase", database });
+    const newest = Math.max(0, ...[...state.values()].map((seen) => seen.version ?? 0));
+    if (newest > version) throw new Violation(`version ${newest} is visible, but the database is at ${version}`);
+    return version;
+  } catch (error) {
+    if (!run.faulty || error instanceof Violation) throw error;
+    return undefined;
+  }
+}
+
+/** Losing the index snapshot must cost time only. */
+function maybeLoseSnapshot({ machine, random }: Run): void {
+  if (random.below(4) > 0) return;
+  for (const path of machine.files().keys()) if (path.endsWith(".index")) machine.removeFile(path);
+}
