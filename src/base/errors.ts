@@ -24,64 +24,56 @@ interface ErrorKind {
   readonly category: ErrorCategory;
 }
 
-const invalid: ErrorKind = { status: "INVALID_ARGUMENT", category: "validation" };
-const missing: ErrorKind = { status: "NOT_FOUND", category: "permanent" };
-const exists: ErrorKind = { status: "ALREADY_EXISTS", category: "permanent" };
-const refused: ErrorKind = { status: "FAILED_PRECONDITION", category: "permanent" };
-const exhausted: ErrorKind = { status: "RESOURCE_EXHAUSTED", category: "transient" };
-const damaged: ErrorKind = { status: "DATA_LOSS", category: "critical" };
-const unavailable: ErrorKind = { status: "UNAVAILABLE", category: "transient" };
-
 /** Every error code with its gRPC status and category. */
 export const errorKinds = {
   /** The text is not one JSON value (RFC 8259). */
-  INVALID_JSON: invalid,
+  INVALID_JSON: { status: "INVALID_ARGUMENT", category: "validation" },
   /** The bytes are not UTF-8. */
-  INVALID_UTF8: invalid,
+  INVALID_UTF8: { status: "INVALID_ARGUMENT", category: "validation" },
   /** Arrays and objects nest deeper than `limits.jsonDepth`. */
-  JSON_TOO_DEEP: invalid,
+  JSON_TOO_DEEP: { status: "INVALID_ARGUMENT", category: "validation" },
   /** A database or collection name that breaks the rule for names. */
-  INVALID_NAME: invalid,
-  INVALID_ID: invalid,
-  INVALID_PATH: invalid,
-  INVALID_ENUM: invalid,
-  INVALID_PAGE: invalid,
+  INVALID_NAME: { status: "INVALID_ARGUMENT", category: "validation" },
+  INVALID_ID: { status: "INVALID_ARGUMENT", category: "validation" },
+  INVALID_PATH: { status: "INVALID_ARGUMENT", category: "validation" },
+  INVALID_ENUM: { status: "INVALID_ARGUMENT", category: "validation" },
+  INVALID_PAGE: { status: "INVALID_ARGUMENT", category: "validation" },
   /** More operations than `limits.batchOperations`. */
-  TOO_MANY_OPERATIONS: invalid,
+  TOO_MANY_OPERATIONS: { status: "INVALID_ARGUMENT", category: "validation" },
   /** A request that can't be decoded, or lacks something it needs. */
-  INVALID_REQUEST: invalid,
-  DATABASE_NOT_FOUND: missing,
-  COLLECTION_NOT_FOUND: missing,
-  DOCUMENT_NOT_FOUND: missing,
-  TRANSACTION_NOT_FOUND: missing,
+  INVALID_REQUEST: { status: "INVALID_ARGUMENT", category: "validation" },
+  DATABASE_NOT_FOUND: { status: "NOT_FOUND", category: "permanent" },
+  COLLECTION_NOT_FOUND: { status: "NOT_FOUND", category: "permanent" },
+  DOCUMENT_NOT_FOUND: { status: "NOT_FOUND", category: "permanent" },
+  TRANSACTION_NOT_FOUND: { status: "NOT_FOUND", category: "permanent" },
   /** The health service knows no service or database of that name. */
-  SERVICE_UNKNOWN: missing,
-  DATABASE_EXISTS: exists,
-  COLLECTION_EXISTS: exists,
-  DOCUMENT_EXISTS: exists,
-  COLLECTION_NOT_EMPTY: refused,
+  SERVICE_UNKNOWN: { status: "NOT_FOUND", category: "permanent" },
+  DATABASE_EXISTS: { status: "ALREADY_EXISTS", category: "permanent" },
+  COLLECTION_EXISTS: { status: "ALREADY_EXISTS", category: "permanent" },
+  DOCUMENT_EXISTS: { status: "ALREADY_EXISTS", category: "permanent" },
+  COLLECTION_NOT_EMPTY: { status: "FAILED_PRECONDITION", category: "permanent" },
   /** The document isn't at the version that the precondition names. */
-  VERSION_MISMATCH: refused,
-  NOT_AN_OBJECT: refused,
-  PATH_NOT_FOUND: refused,
+  VERSION_MISMATCH: { status: "FAILED_PRECONDITION", category: "permanent" },
+  NOT_AN_OBJECT: { status: "FAILED_PRECONDITION", category: "permanent" },
+  PATH_NOT_FOUND: { status: "FAILED_PRECONDITION", category: "permanent" },
   /** A failed disk or damaged files made the database read-only: reads go on. */
   DATABASE_READ_ONLY: { status: "FAILED_PRECONDITION", category: "critical" },
   TRANSACTION_CONFLICT: { status: "ABORTED", category: "transient" },
-  QUEUE_FULL: exhausted,
-  MEMORY_LIMIT: exhausted,
+  QUEUE_FULL: { status: "RESOURCE_EXHAUSTED", category: "transient" },
+  MEMORY_LIMIT: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   DOCUMENT_TOO_LARGE: { status: "RESOURCE_EXHAUSTED", category: "validation" },
   /** The answer would not fit into one message: ask for less. */
   RESPONSE_TOO_LARGE: { status: "RESOURCE_EXHAUSTED", category: "validation" },
   /** No space was left; nothing of the write was kept. */
-  DISK_FULL: exhausted,
+  DISK_FULL: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   /** No id is left to assign in the collection, or no collection in the database. */
   IDS_EXHAUSTED: { status: "RESOURCE_EXHAUSTED", category: "permanent" },
   /** A stored document fails its checksum or isn't the one that was asked for. */
-  DOCUMENT_CORRUPT: damaged,
+  DOCUMENT_CORRUPT: { status: "DATA_LOSS", category: "critical" },
   /** Files of the database are damaged or missing, so that it can't be opened without losing something. */
-  DATABASE_CORRUPT: damaged,
-  SERVER_STARTING: unavailable,
-  SHUTTING_DOWN: unavailable,
+  DATABASE_CORRUPT: { status: "DATA_LOSS", category: "critical" },
+  SERVER_STARTING: { status: "UNAVAILABLE", category: "transient" },
+  SHUTTING_DOWN: { status: "UNAVAILABLE", category: "transient" },
   /** The client couldn't reach the server. Only the client reports it. */
   UNREACHABLE: { status: "UNAVAILABLE", category: "network" },
   /** The connection broke after the call was sent: it may have been applied. Only the client reports it. */
@@ -91,16 +83,19 @@ export const errorKinds = {
   /** An RPC, or a field of one, that this version doesn't have yet. */
   NOT_IMPLEMENTED: { status: "UNIMPLEMENTED", category: "permanent" },
   /** Another server owns the data directory or listens on the socket. */
-  ALREADY_RUNNING: refused,
+  ALREADY_RUNNING: { status: "FAILED_PRECONDITION", category: "permanent" },
   /** A setting that can't be used: a socket path that is too long, a directory that isn't one. */
-  INVALID_SETTING: invalid,
+  INVALID_SETTING: { status: "INVALID_ARGUMENT", category: "validation" },
   /** The disk failed under an operation: its outcome is known only after the database is opened again. */
   IO_ERROR: { status: "INTERNAL", category: "critical" },
   /** A defect of DocDB. */
   INTERNAL: { status: "INTERNAL", category: "critical" },
-} as const satisfies Record<string, ErrorKind>;
+} as const;
 
 export type ErrorCode = keyof typeof errorKinds;
+
+/** The table above, checked. */
+const kinds: Readonly<Record<ErrorCode, ErrorKind>> = errorKinds;
 
 export interface ErrorOptions {
   readonly cause?: unknown;
@@ -121,19 +116,21 @@ export class DocDBError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "DocDBError";
     this.code = code;
-    this.category = errorKinds[code].category;
+    this.category = kinds[code].category;
     this.metadata = options.metadata ?? {};
     this.retryAfterMs = options.retryAfterMs;
   }
 
   /** The gRPC status that this error travels as. */
   get status(): StatusName {
-    return errorKinds[this.code].status;
+    return kinds[this.code].status;
   }
 
   /** The error itself if it is one of ours, otherwise INTERNAL with the original as its cause. */
   static from(error: unknown): DocDBError {
     if (error instanceof DocDBError) return error;
-    return new DocDBError("INTERNAL", "An internal error occurred. The server's log has the details.", { cause: error });
+    return new DocDBError("INTERNAL", "An internal error occurred. The server's log has the details.", {
+      cause: error,
+    });
   }
 }

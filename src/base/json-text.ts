@@ -172,7 +172,8 @@ class JsonWalk {
 
   #digits(): boolean {
     const start = this.#at;
-    for (let byte = this.#bytes[start] ?? 0; byte >= 0x30 && byte <= 0x39; byte = this.#bytes[this.#at] ?? 0) this.#at++;
+    for (let byte = this.#bytes[start] ?? 0; byte >= 0x30 && byte <= 0x39; byte = this.#bytes[this.#at] ?? 0)
+      this.#at++;
     return this.#at > start;
   }
 }

@@ -1,29 +1,46 @@
 // Every limit of DocDB, with its unit and its reason, in one place. GetStats publishes them.
 
-export const limits = {
+export interface Limits {
   /** Bytes of JSON text in one document: bounds what one request can hold in memory. */
-  documentBytes: 16 * 1024 * 1024,
+  readonly documentBytes: number;
   /** Arrays and objects nested in one document: every parser that a client may use gets this far without recursion trouble. */
-  jsonDepth: 100,
+  readonly jsonDepth: number;
   /** Operations in one BatchWrite and ids in one BatchGetDocuments: what a 16-bit count holds. */
-  batchOperations: 65_535,
+  readonly batchOperations: number;
   /** Bytes of a database or collection name: with our suffixes they stay inside the 255 bytes of a file name. */
-  nameBytes: 64,
+  readonly nameBytes: number;
+  /** Bytes of one commit: twice a message, and far below what the formats can say. */
+  readonly commitBytes: number;
   /** Collections of one database: the index keeps a table for each. */
-  collections: 10_000,
+  readonly collections: number;
   /** Bytes of one request or response message: a document of the largest size and what surrounds it. */
-  messageBytes: 32 * 1024 * 1024,
+  readonly messageBytes: number;
   /** Documents in one page of a list. */
-  pageDocuments: 1_000,
+  readonly pageDocuments: number;
   /** Bytes of JSON after which a page ends early: pages stay small whatever the documents are. */
-  pageBytes: 4 * 1024 * 1024,
+  readonly pageBytes: number;
   /** Bytes of a Unix socket's path: sockaddr_un has 108 with the terminating zero. */
-  socketPathBytes: 107,
+  readonly socketPathBytes: number;
   /** Bytes of writes that wait for their group's fsync, per database: past it writes are refused, with RetryInfo. */
-  pendingWriteBytes: 64 * 1024 * 1024,
+  readonly pendingWriteBytes: number;
   /** Bytes of commits after which a group is closed: bounds the wait of a commit for its fsync. */
+  readonly groupBytes: number;
+}
+
+export const limits: Limits = {
+  documentBytes: 16 * 1024 * 1024,
+  jsonDepth: 100,
+  batchOperations: 65_535,
+  commitBytes: 64 * 1024 * 1024,
+  nameBytes: 64,
+  collections: 10_000,
+  messageBytes: 32 * 1024 * 1024,
+  pageDocuments: 1_000,
+  pageBytes: 4 * 1024 * 1024,
+  socketPathBytes: 107,
+  pendingWriteBytes: 64 * 1024 * 1024,
   groupBytes: 8 * 1024 * 1024,
-} as const;
+};
 
 /** The greatest document id: ids are unsigned 64-bit integers from 1. */
 export const maxDocumentId: bigint = 2n ** 64n - 1n;

@@ -5,12 +5,10 @@
 export type Sabotage =
   /** Commits are acknowledged and published without waiting for the fsync. */
   | "early-acknowledgement"
-  /** Directory syncs are left out. */
+  /** Replacing a file leaves out the sync of its directory. */
   | "skipped-directory-sync"
   /** A checkpoint doesn't make the data file durable first. */
   | "checkpoint-without-data-sync"
-  /** Recovery keeps a torn group's valid records. */
-  | "replay-without-commit-mark"
   /** WAL segments are trimmed before the checkpoint that makes them needless is durable. */
   | "trim-before-checkpoint"
   /** A failed group leaves its writes where later ones are validated against them. */

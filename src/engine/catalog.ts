@@ -149,7 +149,8 @@ function decode(bytes: Buffer): { entries: CatalogEntry[]; nextId: number } | st
   const end = bytes.length - 4;
   if (bytes.readUInt32LE(end) !== checksum(bytes.subarray(0, end))) return "it fails its checksum";
   const format = bytes.readUInt32LE(8);
-  if (format !== catalogFormatVersion) return `its format ${format} is unknown; this version reads ${catalogFormatVersion}`;
+  if (format !== catalogFormatVersion)
+    return `its format ${format} is unknown; this version reads ${catalogFormatVersion}`;
   const nextId = readU64(bytes, 16);
   if (nextId === undefined) return "it holds a number out of range";
   const entries: CatalogEntry[] = [];

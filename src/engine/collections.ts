@@ -56,7 +56,9 @@ export class Collections {
   /** Collections in order of their lower-case names after `after`, at most `pageSize`. */
   list(after: string, pageSize: number): Page<CollectionInfo> {
     const key = after.toLowerCase();
-    const names = new Map([...this.#index.collections].map((collection) => [collection.name.toLowerCase(), collection]));
+    const names = new Map(
+      [...this.#index.collections].map((collection) => [collection.name.toLowerCase(), collection]),
+    );
     const later = [...names.keys()].filter((name) => name > key).sort();
     const items = later.slice(0, pageSize).map((name) => infoOf(names.get(name) as Collection));
     return { items, more: later.length > pageSize };

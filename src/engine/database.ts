@@ -7,6 +7,7 @@
 
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import { idHigh, idLow } from "../base/u64.ts";
 import type { Clock } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
@@ -113,13 +114,19 @@ export class Database {
   }
 
   /** Applies all operations in one commit, or none: then the error says which one failed. */
-  async writeAtomic(operations: readonly WriteOperation[], context?: ExecutionContext): Promise<Outcome<DocumentStamp>[]> {
+  async writeAtomic(
+    operations: readonly WriteOperation[],
+    context?: ExecutionContext,
+  ): Promise<Outcome<DocumentStamp>[]> {
     const stamps = await this.#writeCommit(operations, context);
     return stamps.map((value) => ({ ok: true, value }));
   }
 
   /** Applies each operation in a commit of its own; they share fsyncs, and one that fails fails alone. */
-  async writeEach(operations: readonly WriteOperation[], context?: ExecutionContext): Promise<Outcome<DocumentStamp>[]> {
+  async writeEach(
+    operations: readonly WriteOperation[],
+    context?: ExecutionContext,
+  ): Promise<Outcome<DocumentStamp>[]> {
     const results = operations.map((operation) => this.#writeCommit([operation]));
     context?.releaseSlot?.();
     const settled = await Promise.allSettled(results);
@@ -170,6 +177,7 @@ export class Database {
       const message = "Too many writes of this database wait for the disk. Try again in a moment.";
       throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 50 });
     }
+    checkSize(operations);
     const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now());
     const stamps = operations.map((operation, i) => {
       try {
@@ -193,7 +201,7 @@ export class Database {
 
   /** A group failed, and everything pending with it: what comes next is judged by what is visible. */
   #forgetPending(): void {
-    this.#pending.clear();
+    if (!sabotaged("abort-keeps-pending")) this.#pending.clear();
     this.#lastCommit = Promise.resolve();
   }
 
@@ -201,6 +209,20 @@ export class Database {
     const record = await this.#store.read(collection, idLow(id), idHigh(id), entry);
     const { version, createTimeMs, updateTimeMs, content: json } = record;
     return { id, json, version, createTimeMs, updateTimeMs };
+  }
+}
+
+/** A commit travels as a whole: through memory, into one group of the WAL, and out of it again at recovery. */
+function checkSize(operations: readonly WriteOperation[]): void {
+  let bytes = 0;
+  for (const operation of operations) bytes += operation.kind === "delete" ? 0 : operation.json.length;
+  if (operations.length > limits.batchOperations) {
+    const message = `A batch of ${operations.length} operations is over the limit of ${limits.batchOperations}. Split it up.`;
+    throw new DocDBError("TOO_MANY_OPERATIONS", message);
+  }
+  if (operations.length > 1 && bytes > limits.commitBytes) {
+    const message = `A batch with ${bytes} bytes of documents is over the limit of ${limits.commitBytes}. Split it up.`;
+    throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes) } });
   }
 }
 

@@ -83,7 +83,10 @@ export class Engine implements Executor {
       for (const folder of ["data", "wal"]) await platform.fs.syncDirectory(`${directory}/${folder}`);
       for (const entry of catalog.entries) {
         if (entry.state === "ready") continue;
-        options.observer.event("info", "removing what is left of a database", { database: entry.name, was: entry.state });
+        options.observer.event("info", "removing what is left of a database", {
+          database: entry.name,
+          was: entry.state,
+        });
         await removeFiles(platform.fs, directory, entry.name);
         await catalog.remove(entry);
       }
@@ -104,7 +107,7 @@ export class Engine implements Executor {
     if (context?.signal?.aborted === true) {
       throw new DocDBError("CANCELLED", "The call was cancelled before it ran: nothing happened.");
     }
-    return (await this.#run(asCommand(command), context)) as Result<K>;
+    return await this.#run(asCommand(command), context);
   }
 
   /** Waits for what is running, checkpoints and closes every database, and gives the directory free. */
@@ -202,7 +205,7 @@ export class Engine implements Executor {
       throw creationError(name, error);
     }
     const slot = this.#addSlot(await this.#catalog.setState(adding, "ready"));
-    slot.report();
+    await slot.use(() => Promise.resolve());
     return slot.info;
   }
 

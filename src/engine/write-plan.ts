@@ -98,11 +98,18 @@ function checkExistence(collection: Collection, id: bigint, operation: WriteOper
   }
 }
 
-function checkPrecondition(collection: Collection, id: bigint, precondition: Precondition, state?: DocumentState): void {
+function checkPrecondition(
+  collection: Collection,
+  id: bigint,
+  precondition: Precondition,
+  state?: DocumentState,
+): void {
   const exists = state?.exists === true;
-  const holds = "exists" in precondition ? exists === precondition.exists : exists && state.version === precondition.version;
+  const holds =
+    "exists" in precondition ? exists === precondition.exists : exists && state.version === precondition.version;
   if (holds) return;
-  const wanted = "version" in precondition ? `at version ${precondition.version}` : precondition.exists ? "there" : "absent";
+  const wanted =
+    "version" in precondition ? `at version ${precondition.version}` : precondition.exists ? "there" : "absent";
   const actual = exists ? `is at version ${state.version}` : "does not exist";
   throw new DocDBError(
     "VERSION_MISMATCH",

@@ -2,6 +2,7 @@
 // fitted as success, and only the next write tells why it stopped. So a write counts only when every byte has landed.
 
 import { DocDBError } from "../base/errors.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import type { File, FileSystem } from "./platform.ts";
 
 /** Writes all of `source` at `position`, in as many writes as it takes. On an error any prefix may have been written. */
@@ -54,7 +55,7 @@ export async function replaceFile(fs: FileSystem, directory: string, name: strin
     await file.close();
   }
   await fs.rename(temporary, `${directory}/${name}`);
-  await fs.syncDirectory(directory);
+  if (!sabotaged("skipped-directory-sync")) await fs.syncDirectory(directory);
 }
 
 /** True when `error` is a system error with this POSIX code. */

@@ -26,7 +26,7 @@ export interface SchedulerOptions {
 }
 
 interface Waiting {
-  readonly run: () => Promise<void>;
+  readonly run: () => void;
   readonly signal: AbortSignal | undefined;
   readonly reject: (error: DocDBError) => void;
 }
@@ -53,17 +53,7 @@ export class Scheduler implements Executor {
     const refusal = this.#refusal(queue);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const run = async (): Promise<void> => {
-        const releaseSlot = this.#takeSlot();
-        try {
-          resolve(await this.#engine.execute(command, { ...context, releaseSlot }));
-        } catch (error) {
-          reject(error as Error);
-        } finally {
-          releaseSlot();
-          this.#finished();
-        }
-      };
+      const run = (): void => resolve(this.#run(command, context));
       this.#enqueue(queue, { run, signal: context.signal, reject });
       this.#dispatch();
     });
@@ -105,7 +95,7 @@ export class Scheduler implements Executor {
         continue;
       }
       this.#running++;
-      void next.run();
+      next.run();
     }
   }
 
@@ -119,6 +109,16 @@ export class Scheduler implements Executor {
     if (queue.length > 0) this.#queues.set(name, queue);
     this.#queued--;
     return next;
+  }
+
+  async #run<K extends CommandName>(command: Command<K>, context: ExecutionContext): Promise<Result<K>> {
+    const releaseSlot = this.#takeSlot();
+    try {
+      return await this.#engine.execute(command, { ...context, releaseSlot });
+    } finally {
+      releaseSlot();
+      this.#finished();
+    }
   }
 
   /** Occupies a slot; the function returned frees it, once. */

@@ -12,20 +12,27 @@ import {
   sealRecord,
   timesBytes,
   walOp,
+  type WalOp,
   type WalRecord,
   writeCheckpointPayload,
 } from "./wal-format.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
 
-/** The kinds of change, with their codes in the two files. */
-const codes = {
+/** The kinds of change. */
+export type MutationKind = "put" | "delete" | "createCollection" | "dropCollection";
+
+interface Codes {
+  readonly wal: WalOp;
+  readonly data: DataKind;
+}
+
+/** The codes of the kinds in the two files. */
+const codes: Readonly<Record<MutationKind, Codes>> = {
   put: { wal: walOp.put, data: dataKind.live },
   delete: { wal: walOp.delete, data: dataKind.tombstone },
   createCollection: { wal: walOp.createCollection, data: dataKind.createCollection },
   dropCollection: { wal: walOp.dropCollection, data: dataKind.dropCollection },
-} as const;
-
-export type MutationKind = keyof typeof codes;
+};
 
 /** One change. A document's id is 0 in changes of collections. */
 export interface Mutation {
@@ -146,10 +153,7 @@ export function mutationKindOf(kind: number): MutationKind | undefined {
   return kindWith("data", kind);
 }
 
-function kindWith(file: "wal" | "data", code: number): MutationKind | undefined {
-  for (const kind of Object.keys(codes) as MutationKind[]) {
-    const known: DataKind | number = codes[kind][file];
-    if (known === code) return kind;
-  }
-  return undefined;
+function kindWith(file: keyof Codes, code: number): MutationKind | undefined {
+  const kinds = Object.keys(codes) as MutationKind[];
+  return kinds.find((kind) => codes[kind][file] === code);
 }

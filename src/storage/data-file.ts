@@ -5,6 +5,7 @@ import { DocDBError } from "../base/errors.ts";
 import { idOf } from "../base/u64.ts";
 import { readFully, writeFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
+import { diskError } from "./disk-errors.ts";
 import { decodeDataRecord, type DataHeader, type DataRecord, encodeDataHeader } from "./data-format.ts";
 
 /** What a read expects to find: anything else at that place is corruption. */
@@ -47,7 +48,9 @@ export class DataFile {
 
   /** Reads the record at `offset` and checks that it is whole and the expected one. DOCUMENT_CORRUPT otherwise. */
   async read(offset: number, length: number, expected: Expected): Promise<DataRecord> {
-    const bytes = await readFully(this.#file, offset, length);
+    const bytes = await readFully(this.#file, offset, length).catch((error: unknown) => {
+      throw diskError(`Document ${idOf(expected.idLow, expected.idHigh)} can't be read`, error);
+    });
     const record = bytes === undefined ? undefined : decodeDataRecord(bytes, 0, this.header.salt);
     const { collection, idLow, idHigh, version } = expected;
     if (

@@ -11,7 +11,6 @@
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { sabotaged } from "../base/sabotage.ts";
-import { isErrno } from "../platform/file-io.ts";
 import type { Clock, Timer } from "../platform/platform.ts";
 import {
   type Commit,
@@ -23,8 +22,9 @@ import {
   walBytesOf,
 } from "./commit.ts";
 import type { DataFile } from "./data-file.ts";
+import { FatalWriteError, outcomeUnknown, writeError } from "./disk-errors.ts";
 import type { CheckpointMark } from "./wal-format.ts";
-import { FatalWriteError, type WalLog } from "./wal-log.ts";
+import type { WalLog } from "./wal-log.ts";
 
 /**
  * When a commit is acknowledged: `group` after an fsync that it shares with all that wait, `always` after one of its own,
@@ -68,6 +68,8 @@ interface Waiting {
 }
 
 interface Exclusive {
+  /** How many commits must have been settled before. */
+  readonly after: number;
   readonly action: () => Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -87,6 +89,9 @@ export class GroupCommit {
   #lastVersion: number;
   #durableOffset: number;
   #pendingBytes = 0;
+  /** Commits that were submitted, and those of them that were answered. */
+  #submitted = 0;
+  #settled = 0;
   #readOnly: DocDBError | undefined;
   /** Groups and fsyncs so far, for statistics. */
   readonly counts = { groups: 0, commits: 0, syncs: 0 };
@@ -128,6 +133,7 @@ export class GroupCommit {
     if (this.#readOnly !== undefined) return Promise.reject(this.#readOnly);
     const bytes = walBytesOf(commit);
     this.#pendingBytes += bytes;
+    this.#submitted++;
     return new Promise((resolve, reject) => {
       this.#queue.push({ commit, bytes, resolve, reject });
       this.#start();
@@ -137,7 +143,7 @@ export class GroupCommit {
   /** Runs `action` between two groups: after everything submitted so far, with no group under way. */
   exclusive(action: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#exclusives.push({ action, resolve, reject });
+      this.#exclusives.push({ after: this.#submitted, action, resolve, reject });
       this.#start();
     });
   }
@@ -150,10 +156,11 @@ export class GroupCommit {
   /** Writes a checkpoint record and makes it durable. Only inside `exclusive`. */
   async appendCheckpoint(mark: CheckpointMark): Promise<void> {
     if (this.#readOnly !== undefined) throw this.#readOnly;
-    await this.#openSegment();
-    await this.#syncNow();
-    const bytes = encodeCheckpointGroup(mark, this.#place());
+    let bytes: Buffer;
     try {
+      await this.#openSegment();
+      await this.#syncNow();
+      bytes = encodeCheckpointGroup(mark, this.#place());
       await this.#wal.append(bytes);
     } catch (error) {
       throw await this.#undo(error);
@@ -188,14 +195,15 @@ export class GroupCommit {
     // Requests that arrived in the same turn of the event loop make one group.
     await this.#clock.yield();
     while (this.#queue.length > 0 || this.#exclusives.length > 0) {
-      if (this.#queue.length > 0) await this.#writeGroup(this.#takeGroup());
-      else await this.#runExclusive(this.#exclusives.shift());
+      const exclusive = this.#exclusives[0];
+      if (exclusive === undefined || exclusive.after > this.#settled) await this.#writeGroup(this.#takeGroup());
+      else await this.#runExclusive(exclusive);
     }
     this.#running = false;
   }
 
-  async #runExclusive(exclusive: Exclusive | undefined): Promise<void> {
-    if (exclusive === undefined) return;
+  async #runExclusive(exclusive: Exclusive): Promise<void> {
+    this.#exclusives.shift();
     try {
       await exclusive.action();
       exclusive.resolve();
@@ -258,6 +266,7 @@ export class GroupCommit {
       for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
       this.#lastVersion = commit.version;
       this.#pendingBytes -= bytes;
+      this.#settled++;
       resolve();
     }
   }
@@ -310,13 +319,14 @@ export class GroupCommit {
   #abort(group: Waiting[], error: DocDBError): void {
     const followers = this.#queue;
     this.#queue = [];
-    if (!sabotaged("abort-keeps-pending")) this.#listener.onAbort();
+    this.#listener.onAbort();
     for (const waiting of group) this.#refuse(waiting, error);
     for (const waiting of followers) this.#refuse(waiting, this.#readOnly ?? error);
   }
 
   #refuse({ bytes, reject }: Waiting, error: DocDBError): void {
     this.#pendingBytes -= bytes;
+    this.#settled++;
     reject(error);
   }
 }
@@ -326,20 +336,4 @@ async function bothSettled(first: Promise<void>, second: Promise<void>): Promise
   for (const result of await Promise.allSettled([first, second])) {
     if (result.status === "rejected") throw result.reason;
   }
-}
-
-function writeError(error: unknown): DocDBError {
-  if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {
-    const message = "The disk is full: the write was refused and nothing of it was kept. Free some space and try again.";
-    return new DocDBError("DISK_FULL", message, { cause: error, retryAfterMs: 1000 });
-  }
-  const message = "The disk failed: the write was refused and nothing of it was kept. The server's log has the details.";
-  return new DocDBError("IO_ERROR", message, { cause: error });
-}
-
-function outcomeUnknown(cause: unknown): DocDBError {
-  const message =
-    "The disk failed while it made the write durable: whether it survives is known only after the database is opened " +
-    "again. The database is read-only until then.";
-  return new DocDBError("IO_ERROR", message, { cause });
 }

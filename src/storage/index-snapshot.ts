@@ -127,7 +127,8 @@ export async function loadSnapshot(
 async function readSnapshot(reader: ChunkedReader, databaseId: number, turn: Turn): Promise<LoadedSnapshot | string> {
   const header = await reader.take(headerBytes);
   if (header === undefined || !header.subarray(0, 8).equals(magic)) return "it does not start as an index snapshot";
-  if (header.readUInt32LE(headerBytes - 4) !== checksum(header.subarray(0, headerBytes - 4))) return "its header is damaged";
+  if (header.readUInt32LE(headerBytes - 4) !== checksum(header.subarray(0, headerBytes - 4)))
+    return "its header is damaged";
   if (header.readUInt32LE(8) !== indexFormatVersion) return `its format ${header.readUInt32LE(8)} is unknown`;
   if (readU64(header, 16) !== databaseId) return "it belongs to another database";
   const salt = header.readUInt32LE(12);

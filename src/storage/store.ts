@@ -9,6 +9,7 @@ import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { createDataFile, type DataFile } from "./data-file.ts";
 import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
+import { diskError } from "./disk-errors.ts";
 import { type FsyncMode, GroupCommit, isLossy } from "./group-commit.ts";
 import type { IndexEntry } from "./index-shard.ts";
 import type { Layout } from "./layout.ts";
@@ -91,7 +92,9 @@ export class Store {
   static async open(options: StoreOptions, listener: StoreListener): Promise<Store> {
     const { platform, layout, databaseId, observer, fsyncMode } = options;
     const lossy = isLossy(fsyncMode);
-    const recovered = await recover({ platform, layout, databaseId, lossy, observer });
+    const recovered = await recover({ platform, layout, databaseId, lossy, observer }).catch((error: unknown) => {
+      throw diskError("The database can't be opened", error);
+    });
     const store = new Store(options, recovered, listener);
     const { corruption, replayed, lastVersion } = recovered;
     if (corruption !== undefined) {
@@ -152,10 +155,14 @@ export class Store {
     await this.#checkpointing?.catch(() => undefined);
     await this.#committer.exclusive(() => Promise.resolve());
     try {
-      if (this.readOnly === undefined && this.#wal.isOpen) await this.#checkpoint(true);
+      const changed = this.#wal.isOpen || this.#checkpointVersion < this.visibleVersion;
+      if (changed && this.readOnly === undefined) await this.#checkpoint(true);
     } catch (error) {
       const { layout, observer } = this.#options;
-      observer.event("warn", "no checkpoint at close: the next start replays the WAL", { database: layout.data, error });
+      observer.event("warn", "no checkpoint at close: the next start replays the WAL", {
+        database: layout.data,
+        error,
+      });
     }
     await this.#abandon();
   }
@@ -171,7 +178,11 @@ export class Store {
     if (this.readOnly !== undefined) throw this.readOnly;
     this.#walBytesSinceCheckpoint = 0;
     const parts = { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
-    this.#checkpointVersion = await writeCheckpoint({ ...parts, keepSegments }, closing);
+    try {
+      this.#checkpointVersion = await writeCheckpoint({ ...parts, keepSegments }, closing);
+    } catch (error) {
+      throw diskError("No checkpoint was written", error);
+    }
     return this.#checkpointVersion;
   }
 
@@ -186,7 +197,10 @@ export class Store {
     if (this.#walBytesSinceCheckpoint >= this.#options.checkpointBytes && this.#checkpointing === undefined) {
       this.checkpoint().catch((error: unknown) => {
         const { layout, observer } = this.#options;
-        observer.event("warn", "a checkpoint failed; the WAL grows until one succeeds", { database: layout.data, error });
+        observer.event("warn", "a checkpoint failed; the WAL grows until one succeeds", {
+          database: layout.data,
+          error,
+        });
       });
     }
   }

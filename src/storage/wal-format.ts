@@ -24,7 +24,7 @@ export const segmentHeaderBytes = 64;
 /** Bytes of a record before its payload. */
 export const recordHeaderBytes = 42;
 /** Bytes of a record besides its payload. */
-export const recordOverheadBytes = recordHeaderBytes + 4;
+export const recordOverheadBytes: number = recordHeaderBytes + 4;
 /** Bytes that precede the content in the payload of a mutation: create time and update time. */
 export const timesBytes = 16;
 /** Bytes of the GROUP record's payload. */

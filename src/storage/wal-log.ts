@@ -10,13 +10,9 @@
 import { assert } from "../base/assert.ts";
 import { isErrno, writeFully } from "../platform/file-io.ts";
 import type { File, FileSystem, Platform } from "../platform/platform.ts";
+import { FatalWriteError } from "./disk-errors.ts";
 import type { Layout } from "./layout.ts";
 import { encodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./wal-format.ts";
-
-/** A failure after which nothing may be written until the database is opened again. */
-export class FatalWriteError extends Error {
-  override readonly name = "FatalWriteError";
-}
 
 export interface SegmentStart {
   readonly firstVersion: number;
@@ -37,6 +33,8 @@ export class WalLog {
   /** Number of the newest segment on disk; 0 when there is none. */
   #newest: number;
   #size = 0;
+  /** A change of segments failed half-way: which file has which name is known only after recovery has looked. */
+  #halfChanged = false;
 
   constructor(platform: Platform, layout: Layout, databaseId: number, lossy: boolean, newest: number) {
     this.#platform = platform;
@@ -69,6 +67,7 @@ export class WalLog {
 
   /** Starts a fresh segment and makes it the active one. Everything in the old one must be durable. */
   async start(start: SegmentStart): Promise<void> {
+    if (this.#halfChanged) throw new FatalWriteError("An earlier change of segments failed half-way.");
     const { fs, random } = this.#platform;
     const salt = random.u32();
     const body = start.body?.(salt) ?? new Uint8Array();
@@ -86,6 +85,8 @@ export class WalLog {
     try {
       await activateNext(fs, this.#layout, this.#newest);
     } catch (error) {
+      this.#halfChanged = true;
+      await file.close();
       throw new FatalWriteError("The WAL could not change over to a new segment.", { cause: error });
     }
     const old = this.#file;

@@ -9,7 +9,13 @@ import { readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import { activateNext, removeIfThere } from "./wal-log.ts";
-import { type CheckpointMark, checkpointOf, decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./wal-format.ts";
+import {
+  type CheckpointMark,
+  checkpointOf,
+  decodeSegmentHeader,
+  type SegmentHeader,
+  segmentHeaderBytes,
+} from "./wal-format.ts";
 import { readSegment, type SegmentEnd, type WalGroup } from "./wal-reader.ts";
 
 /** A segment on disk. */
@@ -54,7 +60,8 @@ export async function findSegments(fs: FileSystem, layout: Layout, databaseId: n
     const successor = segments[0] as Segment;
     if (number !== successor.header.segment - 1) break;
     const segment = await openHeader(fs, layout.segment(number), databaseId);
-    if (segment.header.segment !== number) throw damaged(segment.path, `it says that it is segment ${segment.header.segment}`);
+    if (segment.header.segment !== number)
+      throw damaged(segment.path, `it says that it is segment ${segment.header.segment}`);
     segments.unshift(segment);
   }
   return segments;
@@ -144,7 +151,8 @@ async function finishActivation(fs: FileSystem, layout: Layout, databaseId: numb
 
 async function openHeader(fs: FileSystem, path: string, databaseId: number): Promise<Segment> {
   const header = await readSegmentHeader(fs, path);
-  if (header.databaseId !== databaseId) throw damaged(path, `it belongs to database ${header.databaseId}, not ${databaseId}`);
+  if (header.databaseId !== databaseId)
+    throw damaged(path, `it belongs to database ${header.databaseId}, not ${databaseId}`);
   return { path, header };
 }
 

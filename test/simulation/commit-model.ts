@@ -65,7 +65,9 @@ export class CommitModel {
   /** The server said that the attempt is committed with this version. */
   acknowledged(attempt: Attempt, version: number): void {
     if (version <= attempt.since) {
-      throw new Violation(`version ${version} was given to a commit that began after version ${attempt.since} was seen`);
+      throw new Violation(
+        `version ${version} was given to a commit that began after version ${attempt.since} was seen`,
+      );
     }
     this.#apply(attempt, version);
   }
@@ -145,7 +147,8 @@ export class CommitModel {
     if (attempt === undefined || !attempt.writes.some((w) => w.key === key && w.content === seen.content)) {
       throw new Violation(`${key} has content that nobody wrote to it: ${seen.content}`);
     }
-    if (attempt.state === "refused") throw new Violation(`${key} has content of a write that was refused: ${seen.content}`);
+    if (attempt.state === "refused")
+      throw new Violation(`${key} has content of a write that was refused: ${seen.content}`);
     if (seen.version === undefined) throw new Violation(`${key} has content and no version`);
     if (attempt.state === "unsettled") this.#apply(attempt, seen.version);
     const known = this.#facts.get(key)?.some((f) => f.version === seen.version && f.content === seen.content);

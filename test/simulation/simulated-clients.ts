@@ -38,7 +38,8 @@ export async function runClient(engine: Engine, options: ClientOptions): Promise
     let alive = true;
     if (dice < 35) await readOne(engine, options);
     else if (dice < 92) alive = await writeSome(engine, options);
-    else if (dice < 96) await tolerate(options, () => engine.execute({ op: "checkpointDatabase", database: options.database }));
+    else if (dice < 96)
+      await tolerate(options, () => engine.execute({ op: "checkpointDatabase", database: options.database }));
     else await listSome(engine, options);
     if (!alive) return;
   }
@@ -50,7 +51,8 @@ export async function readDocument(engine: Engine, database: string, key: string
     const found = await engine.execute({ op: "getDocument", database, collection, id: BigInt(id) });
     return { content: Buffer.from(found.json).toString(), version: found.version };
   } catch (error) {
-    if (error instanceof DocDBError && error.code === "DOCUMENT_NOT_FOUND") return { content: null, version: undefined };
+    if (error instanceof DocDBError && error.code === "DOCUMENT_NOT_FOUND")
+      return { content: null, version: undefined };
     throw error;
   }
 }

@@ -6,20 +6,20 @@ import { runSeed } from "./simulated-run.ts";
 const seeds = Number(process.env["DOCDB_SIMULATION_SEEDS"] ?? 2000);
 const first = Number(process.env["DOCDB_SIMULATION_FIRST"] ?? 1);
 
-test("what was acknowledged survives, whole and in order, whatever the crash and the fault", async (t) => {
+test.serial("what was acknowledged survives, whole and in order, whatever the crash and the fault", async (t) => {
   let crashes = 0;
   for (let seed = first; seed < first + seeds; seed++) crashes += (await runSeed(seed)).crashes;
   t.log(`${seeds} seeds, ${crashes} crashes`);
   t.true(crashes > seeds / 2);
 });
 
-test("the same seed gives the same run, I/O by I/O", async (t) => {
+test.serial("the same seed gives the same run, I/O by I/O", async (t) => {
   const [once, again] = [await runSeed(77), await runSeed(77)];
   t.is(once.ioCount, again.ioCount);
   t.deepEqual(once.trace, again.trace);
 });
 
-test("an acknowledgement before the fsync is caught", async (t) => {
+test.serial("an acknowledgement before the fsync is caught", async (t) => {
   const remove = plant("early-acknowledgement");
   try {
     await t.throwsAsync(
