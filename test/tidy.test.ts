@@ -37,8 +37,8 @@ const pureModules = ["node:assert", "node:buffer", "node:events", "node:path", "
 
 /** Layers that know npm packages, and which. All others use none. */
 const packages: Readonly<Record<string, readonly RegExp[]>> = {
-  rpc: [/^@grpc\//, /^grpc-health-check$/, /^@bufbuild\/protobuf/],
-  server: [/^@grpc\//, /^grpc-health-check$/, /^@bufbuild\/protobuf/],
+  rpc: [/^@grpc\//, /^@bufbuild\/protobuf/],
+  server: [/^@grpc\//, /^commander$/],
   client: [/^@grpc\//, /^@bufbuild\/protobuf/],
   cli: [/./],
 };

@@ -24,6 +24,9 @@ import { documentNotFound, WritePlan } from "./write-plan.ts";
 /** Documents read at the same time for one command. */
 const readsAtOnce = 32;
 
+/** Says of an operation's error which one it was. */
+type Explain = (error: unknown, position: number) => unknown;
+
 interface Plan {
   readonly mutations: readonly Mutation[];
   readonly stamps: DocumentStamp[];
@@ -118,7 +121,7 @@ export class Database {
     operations: readonly WriteOperation[],
     context?: ExecutionContext,
   ): Promise<Outcome<DocumentStamp>[]> {
-    const stamps = await this.#writeCommit(operations, context);
+    const stamps = await this.#writeCommit(operations, context, atOperation);
     return stamps.map((value) => ({ ok: true, value }));
   }
 
@@ -148,12 +151,16 @@ export class Database {
   }
 
   /** Plans and submits one commit; resolves when it is visible. */
-  async #writeCommit(operations: readonly WriteOperation[], context?: ExecutionContext): Promise<DocumentStamp[]> {
+  async #writeCommit(
+    operations: readonly WriteOperation[],
+    context?: ExecutionContext,
+    explain: Explain = (error) => error,
+  ): Promise<DocumentStamp[]> {
     for (;;) {
       const before = this.#lastCommit;
       let plan: Plan;
       try {
-        plan = this.#plan(operations);
+        plan = this.#plan(operations, explain);
       } catch (error) {
         if (!(error instanceof DocDBError) || !dependsOnState(error)) throw error;
         context?.releaseSlot?.();
@@ -171,7 +178,7 @@ export class Database {
     }
   }
 
-  #plan(operations: readonly WriteOperation[]): Plan {
+  #plan(operations: readonly WriteOperation[], explain: Explain): Plan {
     if (this.#store.readOnly !== undefined) throw this.#store.readOnly;
     if (this.#store.pendingBytes > limits.pendingWriteBytes) {
       const message = "Too many writes of this database wait for the disk. Try again in a moment.";
@@ -183,7 +190,7 @@ export class Database {
       try {
         return plan.add(this.collections.findForWriting(operation.collection), operation);
       } catch (error) {
-        throw operations.length === 1 ? error : atOperation(error, i);
+        throw explain(error, i);
       }
     });
     return { mutations: plan.mutations, stamps };
@@ -250,7 +257,7 @@ function atOperation(error: unknown, position: number): unknown {
   if (!(error instanceof DocDBError)) return error;
   const { code, message, metadata, retryAfterMs, cause } = error;
   return new DocDBError(code, `Operation ${position} of the batch: ${message} None of the batch was applied.`, {
-    metadata: { ...metadata, operation: String(position) },
+    metadata: { ...metadata, index: String(position) },
     cause,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });

@@ -4,7 +4,7 @@
 // Invariants
 // 1. Free slots go round over the databases that have work, so that a deep queue doesn't starve a shallow one.
 // 2. Queues are bounded, each and together: what doesn't fit is refused at once, with RetryInfo.
-// 3. A command whose caller went away while it was queued never runs.
+// 3. A command whose caller goes away while it is queued leaves the queue at once and never runs.
 
 import { DocDBError } from "../base/errors.ts";
 import {
@@ -27,8 +27,6 @@ export interface SchedulerOptions {
 
 interface Waiting {
   readonly run: () => void;
-  readonly signal: AbortSignal | undefined;
-  readonly reject: (error: DocDBError) => void;
 }
 
 export class Scheduler implements Executor {
@@ -53,8 +51,21 @@ export class Scheduler implements Executor {
     const refusal = this.#refusal(queue);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const run = (): void => resolve(this.#run(command, context));
-      this.#enqueue(queue, { run, signal: context.signal, reject });
+      const { signal } = context;
+      const drop = (): void => {
+        if (this.#remove(queue, waiting)) reject(cancelled());
+      };
+      const run = (): void => {
+        signal?.removeEventListener("abort", drop);
+        resolve(this.#run(command, context));
+      };
+      const waiting: Waiting = { run };
+      if (signal?.aborted === true) {
+        reject(cancelled());
+        return;
+      }
+      signal?.addEventListener("abort", drop, { once: true });
+      this.#enqueue(queue, waiting);
       this.#dispatch();
     });
   }
@@ -85,15 +96,22 @@ export class Scheduler implements Executor {
     this.#queued++;
   }
 
+  /** Takes a command out of its queue; false when it isn't there any more. */
+  #remove(name: string, waiting: Waiting): boolean {
+    const queue = this.#queues.get(name);
+    const place = queue?.indexOf(waiting) ?? -1;
+    if (queue === undefined || place === -1) return false;
+    queue.splice(place, 1);
+    if (queue.length === 0) this.#queues.delete(name);
+    this.#queued--;
+    this.#checkDrained();
+    return true;
+  }
+
   #dispatch(): void {
     while (this.#busySlots < this.#options.slots) {
       const next = this.#takeNext();
       if (next === undefined) return;
-      if (next.signal?.aborted === true) {
-        next.reject(new DocDBError("CANCELLED", "The call ended while it was queued: nothing happened."));
-        this.#checkDrained();
-        continue;
-      }
       this.#running++;
       next.run();
     }
@@ -141,6 +159,10 @@ export class Scheduler implements Executor {
   #checkDrained(): void {
     if (this.#draining && this.#running === 0 && this.#queued === 0) this.#onDrained?.();
   }
+}
+
+function cancelled(): DocDBError {
+  return new DocDBError("CANCELLED", "The call ended while it was queued: nothing happened.");
 }
 
 /** Commands that name no database share a queue; names have no spaces, so it collides with none. */

@@ -1,0 +1,78 @@
+// BatchWrite: what is asked for, and one result for each operation. In a batch that isn't atomic an operation that
+// makes no sense fails alone, like one that the engine refuses.
+
+import type { BatchWriteRequest, DocumentStamp as WireStamp, WriteResult } from "../../gen/wire/docdb/v1/document.ts";
+import { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import type { DocumentStamp, Outcome, WriteOperation } from "../engine/commands.ts";
+import type { CallContext } from "./call-context.ts";
+import { batchOperation, patchNotImplemented } from "./mutations.ts";
+import { rpcStatusOf } from "./status.ts";
+import { timestampOf } from "./times.ts";
+
+/** The operations of a request, each alone. TOO_MANY_OPERATIONS; NOT_IMPLEMENTED when there is a patch among them. */
+export function batchOperations({ operations }: BatchWriteRequest): Outcome<WriteOperation>[] {
+  checkBatchSize(operations.length, "operations");
+  for (const { operation } of operations) if (operation?.$case === "patch") throw patchNotImplemented();
+  return operations.map((operation) => {
+    try {
+      return { ok: true, value: batchOperation(operation) };
+    } catch (error) {
+      if (!(error instanceof DocDBError)) throw error;
+      return { ok: false, error };
+    }
+  });
+}
+
+/** Applies an atomic batch. The first error says in its metadata at which `index` it happened. */
+export async function writeAtomic(
+  database: string,
+  parsed: readonly Outcome<WriteOperation>[],
+  context: CallContext,
+): Promise<WriteResult[]> {
+  const operations = parsed.map((outcome, index) => {
+    if (outcome.ok) return outcome.value;
+    throw atIndex(outcome.error as DocDBError, index);
+  });
+  const { outcomes } = await context.execute({ op: "batchWrite", database, operations, atomic: true });
+  return outcomes.map((outcome) => {
+    if (!outcome.ok) throw outcome.error;
+    return { result: { $case: "document", value: stampOnWire(outcome.value) } };
+  });
+}
+
+/** Applies the operations that make sense, each alone. */
+export async function writeEach(
+  database: string,
+  parsed: readonly Outcome<WriteOperation>[],
+  context: CallContext,
+  presentableError: (error: Error) => DocDBError,
+): Promise<WriteResult[]> {
+  const operations = parsed.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
+  const { outcomes } = await context.execute({ op: "batchWrite", database, operations, atomic: false });
+  let next = 0;
+  return parsed.map((asked) => {
+    const outcome = (asked.ok ? outcomes[next++] : asked) as Outcome<DocumentStamp>;
+    if (outcome.ok) return { result: { $case: "document", value: stampOnWire(outcome.value) } };
+    return { result: { $case: "error", value: rpcStatusOf(presentableError(outcome.error)) } };
+  });
+}
+
+/** TOO_MANY_OPERATIONS when a request has more than a batch may hold. */
+export function checkBatchSize(count: number, what: string): void {
+  if (count <= limits.batchOperations) return;
+  const message = `${count} ${what} are over the limit of ${limits.batchOperations}. Split them up.`;
+  const metadata = { count: String(count), limit: String(limits.batchOperations) };
+  throw new DocDBError("TOO_MANY_OPERATIONS", message, { metadata });
+}
+
+/** What a mutation returns. Version 0 says that there was nothing to delete, and has no times. */
+export function stampOnWire({ id, version, createTimeMs, updateTimeMs }: DocumentStamp): WireStamp {
+  const [createTime, updateTime] = [timestampOf(createTimeMs), timestampOf(updateTimeMs)];
+  return { id, version: BigInt(version), createTime, updateTime };
+}
+
+function atIndex(error: DocDBError, index: number): DocDBError {
+  const message = `Operation ${index} of the batch: ${error.message} None of the batch was applied.`;
+  return new DocDBError(error.code, message, { metadata: { ...error.metadata, index: String(index) } });
+}

@@ -1,0 +1,138 @@
+// One call in flight: what a handler works with, and what can end it early. The caller may go away, its deadline may
+// pass, the server may shut down; each interrupts the call, and the answer says whether anything can have happened.
+//
+// Invariants
+// 1. A call is answered exactly once. Whoever answers asks `end()` first; only the first one gets true.
+// 2. An interrupted call is answered at once. Work that it began to commit goes on, and its result is nobody's: if it
+//    could change something, the answer calls the outcome unknown.
+
+import type { Deadline } from "@grpc/grpc-js";
+import { DocDBError } from "../base/errors.ts";
+import type { Command, CommandName, Executor, Result } from "../engine/commands.ts";
+import type { Clock, Randomness, Timer } from "../platform/platform.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
+
+/** What calls need of the server. */
+export interface CallEnvironment {
+  readonly executor: Executor;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly random: Randomness;
+  readonly gate: CallGate;
+}
+
+/** Commands that change nothing: given up in the middle, they leave no doubt. */
+const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
+  "getDatabase",
+  "listDatabases",
+  "getCollection",
+  "listCollections",
+  "getDocument",
+  "batchGetDocuments",
+  "listDocuments",
+]);
+
+/**
+ * grpc-js ends a call whose deadline passed with a bare status. We answer this much earlier (a quarter of the time
+ * left, when that is less), so that the answer says what happened. Its timer may be early by as much as a turn of the
+ * event loop is long.
+ */
+const answerAheadMs = 10;
+
+/** What an interrupted call did, as its message says it; programs find the key in ErrorInfo.metadata, as `outcome`. */
+const outcomes = {
+  nothing: "nothing was changed",
+  unknown: "the work had begun, and its outcome is unknown",
+} as const;
+
+export class CallContext implements GatedCall {
+  readonly #environment: CallEnvironment;
+  readonly #abort = new AbortController();
+  readonly #answer: (error: DocDBError) => void;
+  #deadlineTimer: Timer | undefined;
+  #interruption: DocDBError | undefined;
+  /** Commands running now that may change something. */
+  #changing = 0;
+  #ended = false;
+
+  /** `answer` ends the call with an error; it is called at most once, and only when `end()` wasn't called before. */
+  constructor(environment: CallEnvironment, answer: (error: DocDBError) => void) {
+    this.#environment = environment;
+    this.#answer = answer;
+  }
+
+  /** Aborted, with the DocDBError as its reason, when the call has been interrupted. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Whether the call has been answered: nothing can be sent any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Starts the call. Throws SERVER_STARTING, SHUTTING_DOWN, or DEADLINE_EXCEEDED when it is too late already. */
+  begin(deadline: Deadline, kind: CallKind): void {
+    const { gate, clock } = this.#environment;
+    gate.enter(this, kind);
+    const remainingMs = Number(deadline) - clock.now();
+    if (remainingMs === Number.POSITIVE_INFINITY) return;
+    if (remainingMs <= 0) throw deadlineExceeded("nothing");
+    const interruptAfterMs = remainingMs - Math.min(answerAheadMs, remainingMs / 4);
+    this.#deadlineTimer = clock.after(interruptAfterMs, () => this.interrupt(deadlineExceeded("nothing")));
+  }
+
+  /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
+  async execute<K extends CommandName>(command: Command<K>): Promise<Result<K>> {
+    const changing = readingCommands.has(command.op) ? 0 : 1;
+    this.#changing += changing;
+    try {
+      return await this.#environment.executor.execute(command, { signal: this.#abort.signal });
+    } finally {
+      this.#changing -= changing;
+    }
+  }
+
+  /** Claims the right to answer: true for the first who asks. Frees what the call held. */
+  end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#deadlineTimer?.cancel();
+    this.#environment.gate.leave(this);
+    return true;
+  }
+
+  /** The caller went away: nobody reads an answer. */
+  cancel(): void {
+    if (this.end()) this.#abort.abort(new DocDBError("CANCELLED", "The client cancelled the call."));
+  }
+
+  interrupt(error: DocDBError): void {
+    if (this.#ended || this.#interruption !== undefined) return;
+    this.#interruption = error;
+    this.#abort.abort(error);
+    // Work that the abort has dropped rejects its promises now. What is left after them is running.
+    queueMicrotask(() => {
+      process.nextTick(() => {
+        if (this.end()) this.#answer(this.explain(error));
+      });
+    });
+  }
+
+  /** What to tell the caller of a failure: one that follows from an interruption is that interruption. */
+  explain(error: DocDBError): DocDBError {
+    const interruption = this.#interruption;
+    if (interruption === undefined || (error !== interruption && error.code !== "CANCELLED")) return error;
+    const outcome = this.#changing > 0 ? "unknown" : "nothing";
+    if (interruption.code === "DEADLINE_EXCEEDED") return deadlineExceeded(outcome);
+    if (outcome === "nothing") return interruption;
+    // SHUTTING_DOWN promises that nothing was done.
+    const message = `The server stopped before the work had ended; ${outcomes[outcome]}.`;
+    return new DocDBError("CANCELLED", message, { metadata: { outcome } });
+  }
+}
+
+function deadlineExceeded(outcome: keyof typeof outcomes): DocDBError {
+  return new DocDBError("DEADLINE_EXCEEDED", `The deadline passed; ${outcomes[outcome]}.`, { metadata: { outcome } });
+}

@@ -1,0 +1,102 @@
+// The one wrapper for streaming handlers. A handler is an async generator: what it yields is sent, what it throws
+// becomes the status, and it isn't resumed before the client has taken what was sent (back-pressure: a slow reader
+// costs no memory).
+
+import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import type { DocDBError } from "../base/errors.ts";
+import { CallContext, type CallEnvironment } from "./call-context.ts";
+import type { CallKind } from "./call-gate.ts";
+import { presentable } from "./defects.ts";
+import { decodeRequest, encodeResponse, type Method } from "./method.ts";
+import { incoming } from "./incoming.ts";
+import { grpcStatusOf } from "./status.ts";
+
+/** Answers one request with a stream. It must end soon after `context.signal` aborts. */
+export type ServerStreamHandler<Request, Response> = (
+  request: Request,
+  context: CallContext,
+) => AsyncIterable<Response>;
+
+/** Answers a stream with a stream. It must end soon after `context.signal` aborts. */
+export type BidiStreamHandler<Request, Response> = (
+  requests: AsyncIterable<Request>,
+  context: CallContext,
+) => AsyncIterable<Response>;
+
+type OutgoingCall = ServerDuplexStream<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
+
+/** A handler of one request as grpc-js wants it. */
+export function serverStreamCall<Request, Response>(
+  environment: CallEnvironment,
+  method: Method<Request, Response>,
+  handler: ServerStreamHandler<Request, Response>,
+  kind: CallKind,
+): (call: ServerWritableStream<Buffer, Buffer>) => void {
+  return (call) => {
+    void answer(environment, method, call, kind, (context) => handler(decodeRequest(method, call.request), context));
+  };
+}
+
+/** A handler of many requests as grpc-js wants it. */
+export function bidiStreamCall<Request, Response>(
+  environment: CallEnvironment,
+  method: Method<Request, Response>,
+  handler: BidiStreamHandler<Request, Response>,
+  kind: CallKind,
+): (call: ServerDuplexStream<Buffer, Buffer>) => void {
+  return (call) => {
+    void answer(environment, method, call, kind, (context) => handler(decoded(method, call, context), context));
+  };
+}
+
+async function* decoded<Request, Response>(
+  method: Method<Request, Response>,
+  call: ServerDuplexStream<Buffer, Buffer>,
+  context: CallContext,
+): AsyncGenerator<Request> {
+  for await (const bytes of incoming(call, context.signal)) yield decodeRequest(method, bytes);
+}
+
+async function answer<Request, Response>(
+  environment: CallEnvironment,
+  method: Method<Request, Response>,
+  call: OutgoingCall,
+  kind: CallKind,
+  start: (context: CallContext) => AsyncIterable<Response>,
+): Promise<void> {
+  // grpc-js takes the status of a stream from its `error` event, and sends it after what was written before.
+  const fail = (error: DocDBError): void => {
+    call.emit("error", grpcStatusOf(error));
+  };
+  const context = new CallContext(environment, fail);
+  call.on("cancelled", () => context.cancel());
+  try {
+    context.begin(call.getDeadline(), kind);
+    for await (const response of start(context)) {
+      if (context.ended) return;
+      if (!call.write(encodeResponse(method, response))) await drained(call, context.signal);
+    }
+    // A handler may take an interruption for the end of its work; the caller must not.
+    context.signal.throwIfAborted();
+    if (context.end()) call.end();
+  } catch (error) {
+    const known = context.explain(presentable(environment, method.path, error));
+    if (context.end()) fail(known);
+  }
+}
+
+/** Resolves when the client has taken what was written, or will never take it. */
+function drained(call: OutgoingCall, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off("drain", done);
+      call.off("close", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    call.on("drain", done);
+    call.on("close", done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,37 @@
+// The one wrapper for unary handlers: decodes, runs the handler, encodes, and answers exactly once, whatever happens.
+
+import type { handleUnaryCall } from "@grpc/grpc-js";
+import type { DocDBError } from "../base/errors.ts";
+import { CallContext, type CallEnvironment } from "./call-context.ts";
+import type { CallKind } from "./call-gate.ts";
+import { presentable } from "./defects.ts";
+import { decodeRequest, encodeResponse, type Method } from "./method.ts";
+import { grpcStatusOf } from "./status.ts";
+
+/** Answers one call. Whatever it throws is mapped; what isn't a DocDBError becomes INTERNAL and says nothing. */
+export type UnaryHandler<Request, Response> = (request: Request, context: CallContext) => Promise<Response>;
+
+/** The handler as grpc-js wants it. Messages arrive and leave as bytes. */
+export function unaryCall<Request, Response>(
+  environment: CallEnvironment,
+  method: Method<Request, Response>,
+  handler: UnaryHandler<Request, Response>,
+  kind: CallKind,
+): handleUnaryCall<Buffer, Buffer> {
+  return (call, callback) => {
+    const fail = (error: DocDBError): void => callback(grpcStatusOf(error));
+    const context = new CallContext(environment, fail);
+    call.on("cancelled", () => context.cancel());
+    const answer = async (): Promise<void> => {
+      try {
+        context.begin(call.getDeadline(), kind);
+        const response = encodeResponse(method, await handler(decodeRequest(method, call.request), context));
+        if (context.end()) callback(null, response);
+      } catch (error) {
+        const known = context.explain(presentable(environment, method.path, error));
+        if (context.end()) fail(known);
+      }
+    };
+    void answer();
+  };
+}

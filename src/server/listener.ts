@@ -1,0 +1,73 @@
+// The socket and what speaks on it: connections are accepted by a net.Server of our own, which can have the mode and
+// the limits that we want, and are handed to grpc-js.
+
+import { createServer, type Server as NetServer } from "node:net";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { limits } from "../base/limits.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import { listenOnSocketFile, type SocketFile } from "./socket-file.ts";
+
+export interface ListenerOptions {
+  readonly socket: string;
+  /** Connections at the same time; more are closed at once. */
+  readonly maxConnections: number;
+  /** Calls in flight on one connection; more wait at the client. */
+  readonly maxConcurrentStreams: number;
+}
+
+/** A connection without traffic is asked for a sign of life after this long, */
+const keepaliveMs = 60_000;
+/** and closed when none came within this time: its client is stopped or gone. */
+const keepaliveTimeoutMs = 20_000;
+
+export class Listener {
+  /** Services are added to it before `listen`. */
+  readonly grpc: Server;
+  readonly #options: ListenerOptions;
+  readonly #net: NetServer;
+  #socketFile: SocketFile | undefined;
+
+  constructor(options: ListenerOptions, observer: Observer) {
+    this.#options = options;
+    this.grpc = new Server({
+      "grpc.max_receive_message_length": limits.messageBytes,
+      "grpc.max_send_message_length": limits.messageBytes,
+      "grpc.max_concurrent_streams": options.maxConcurrentStreams,
+      "grpc.keepalive_time_ms": keepaliveMs,
+      "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
+      "grpc.enable_channelz": 0,
+    });
+    const injector = this.grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#net = createServer((connection) => injector.injectConnection(connection));
+    this.#net.maxConnections = options.maxConnections;
+    this.#net.on("drop", () => {
+      observer.event("warn", "connection refused: too many are open", { limit: options.maxConnections });
+    });
+    this.#net.on("error", (error) => observer.event("error", "accepting connections failed", { error: error.message }));
+  }
+
+  /** Starts to accept connections. ALREADY_RUNNING, INVALID_SETTING. */
+  async listen(): Promise<void> {
+    this.#socketFile = await listenOnSocketFile(this.#net, this.#options.socket);
+  }
+
+  /** Accepts no more connections and removes the socket file. Open connections go on. */
+  async stopAccepting(): Promise<void> {
+    this.#net.close();
+    await this.#socketFile?.remove();
+  }
+
+  /** Closes the connections: idle ones at once, the others when their calls have ended, or after `graceMs`. */
+  async closeConnections(graceMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    const idle = new Promise<void>((resolve) => {
+      this.grpc.tryShutdown(() => resolve());
+    });
+    await Promise.race([idle, late]);
+    clearTimeout(timer);
+    this.grpc.forceShutdown();
+  }
+}

@@ -1,0 +1,42 @@
+// What a server can be told, with the defaults of `docdb serve`.
+
+import type { FsyncMode } from "../storage/group-commit.ts";
+
+export interface ServerOptions {
+  /** Directory of the databases; created when missing. */
+  readonly dataDirectory: string;
+  /** Path of the Unix socket, at most 107 bytes. Its directory must exist and be safe from others. */
+  readonly socket: string;
+  /** When a write is acknowledged. */
+  readonly fsyncMode: FsyncMode;
+  /** Milliseconds between fsyncs in mode `interval`. */
+  readonly fsyncIntervalMs: number;
+  /** Commands that execute at the same time. */
+  readonly slots: number;
+  /** Commands that may wait for one database. */
+  readonly queuePerDatabase: number;
+  /** Commands that may wait altogether. */
+  readonly queueTotal: number;
+  /** Connections at the same time. */
+  readonly maxConnections: number;
+  /** Calls in flight on one connection. */
+  readonly maxConcurrentStreams: number;
+  /** Milliseconds that calls in flight get to finish when the server stops. */
+  readonly drainMs: number;
+}
+
+/** All values of `fsyncMode`, the default first. */
+export const fsyncModes: readonly FsyncMode[] = ["group", "always", "interval", "none"];
+
+export const defaultOptions: ServerOptions = {
+  dataDirectory: "./data",
+  socket: "/tmp/docdb.sock",
+  fsyncMode: "group",
+  fsyncIntervalMs: 100,
+  slots: 4,
+  queuePerDatabase: 4_096,
+  queueTotal: 16_384,
+  maxConnections: 1_000,
+  maxConcurrentStreams: 1_000,
+  drainMs: 10_000,
+};

@@ -1,0 +1,93 @@
+// The composition root: builds everything that a server is, from the platform up, and takes it down in order.
+//
+// Start: data directory (its lock first), scheduler, services, socket. Stop: no new connections and no new calls,
+// health says so, calls in flight end, databases are checkpointed and closed, the lock is released.
+
+import { readFile } from "node:fs/promises";
+import { Engine } from "../engine/engine.ts";
+import { realPlatform } from "../platform/real/real-platform.ts";
+import { CallGate } from "../rpc/call-gate.ts";
+import { HealthBoard } from "../rpc/health-board.ts";
+import { addServices, docdbServices } from "../rpc/services.ts";
+import { Scheduler } from "../scheduler/scheduler.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import { Listener } from "./listener.ts";
+import type { ServerOptions } from "./options.ts";
+import { checkSocketPath } from "./socket-file.ts";
+
+/** A server that answers. */
+export interface RunningServer {
+  /** The path that it listens on. */
+  readonly socket: string;
+  /** Stops gracefully: finishes calls (for `drainMs` at most), checkpoints, and releases the data directory. */
+  close(): Promise<void>;
+}
+
+/** What a reflection client may learn, beside the generated code. */
+const descriptors = new URL("../../gen/descriptors.binpb", import.meta.url);
+
+/** How long connections get to close when their calls have ended. */
+const connectionGraceMs = 1_000;
+
+/**
+ * Starts a server. ALREADY_RUNNING, INVALID_SETTING, DATABASE_CORRUPT (of the catalog); nothing is left behind then.
+ */
+export async function startServer(options: ServerOptions, observer: Observer): Promise<RunningServer> {
+  checkSocketPath(options.socket);
+  const platform = realPlatform();
+  const health = new HealthBoard(docdbServices);
+  const engine = await Engine.open({
+    directory: options.dataDirectory,
+    platform,
+    observer,
+    fsyncMode: options.fsyncMode,
+    fsyncIntervalMs: options.fsyncIntervalMs,
+    onDatabaseState: ({ database, state }) => health.setDatabase(database, state),
+  });
+  for (const { database, state } of engine.databases()) health.setDatabase(database, state);
+  const scheduler = new Scheduler(engine, options);
+  const gate = new CallGate();
+  const listener = new Listener(options, observer);
+  const { clock, random } = platform;
+  addServices(listener.grpc, { executor: scheduler, observer, clock, random, gate }, health, () =>
+    readFile(descriptors),
+  );
+  try {
+    await listener.listen();
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  gate.open();
+  health.setServing(true);
+
+  const stop = async (): Promise<void> => {
+    health.setServing(false);
+    await listener.stopAccepting().catch((error: unknown) => {
+      observer.event("warn", "the socket file was left behind", { socket: options.socket, error: String(error) });
+    });
+    const drained = await inTime(
+      gate.drain().then(() => scheduler.drain()),
+      options.drainMs,
+    );
+    if (!drained) {
+      observer.event("warn", "calls did not end in time and were given up", { drainMs: options.drainMs });
+      gate.interruptAll();
+    }
+    await listener.closeConnections(connectionGraceMs);
+    await engine.close();
+  };
+  let stopped: Promise<void> | undefined;
+  return { socket: options.socket, close: () => (stopped ??= stop()) };
+}
+
+/** Whether `work` ended within the time. */
+async function inTime(work: Promise<void>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, limitMs, false);
+  });
+  const ended = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return ended;
+}

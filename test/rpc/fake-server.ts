@@ -1,0 +1,53 @@
+// The services over an executor that a test controls, for what a healthy engine never does: hang, fail in unforeseen
+// ways.
+
+import { join } from "node:path";
+import type { Client } from "@grpc/grpc-js";
+import type { ExecutionContext as TestContext } from "ava";
+import type { Command, CommandName, ExecutionContext, Executor, Result } from "../../src/engine/commands.ts";
+import { asCommand } from "../../src/engine/commands.ts";
+import { realPlatform } from "../../src/platform/real/real-platform.ts";
+import { CallGate } from "../../src/rpc/call-gate.ts";
+import { HealthBoard } from "../../src/rpc/health-board.ts";
+import { addServices, docdbServices } from "../../src/rpc/services.ts";
+import { Listener } from "../../src/server/listener.ts";
+import { Log } from "../../src/server/log.ts";
+import { clientOf, temporaryDirectory } from "../server/temporary-server.ts";
+
+/** What the fake executor does with a command. */
+export type Answer = (command: Command, context: ExecutionContext) => Promise<unknown>;
+
+export interface FakeServer {
+  readonly client: Client;
+  readonly gate: CallGate;
+  readonly health: HealthBoard;
+  /** What the server has logged. */
+  readonly logged: string[];
+}
+
+/** A server whose commands are answered by `answer`. */
+export async function fakeServer(t: TestContext, answer: Answer): Promise<FakeServer> {
+  return await serverOver(t, {
+    execute: <K extends CommandName>(command: Command<K>, context: ExecutionContext = {}) =>
+      answer(asCommand(command), context) as Promise<Result<K>>,
+  });
+}
+
+/** A server over any executor. */
+export async function serverOver(t: TestContext, executor: Executor): Promise<FakeServer> {
+  const socket = join(await temporaryDirectory(t), "s");
+  const { clock, random } = realPlatform();
+  const [gate, health, logged] = [new CallGate(), new HealthBoard(docdbServices), new Array<string>()];
+  const observer = new Log("debug", (line) => logged.push(line));
+  const listener = new Listener({ socket, maxConnections: 10, maxConcurrentStreams: 100 }, observer);
+  const environment = { executor, observer, clock, random, gate };
+  addServices(listener.grpc, environment, health, () => Promise.reject(new Error("no descriptors here")));
+  await listener.listen();
+  t.teardown(async () => {
+    await listener.stopAccepting();
+    await listener.closeConnections(0);
+  });
+  gate.open();
+  health.setServing(true);
+  return { client: clientOf(t, socket), gate, health, logged };
+}

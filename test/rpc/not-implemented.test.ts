@@ -1,0 +1,140 @@
+// What the protocol promises and this version doesn't have: every such RPC and field says so, and none is forgotten or
+// silently ignored.
+
+import { readFileSync } from "node:fs";
+import { fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { type Client, Metadata, type ServiceError, status, type StatusObject } from "@grpc/grpc-js";
+import test from "ava";
+import { CollectionServiceService } from "../../gen/docdb/v1/collection.ts";
+import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
+import {
+  BatchGetDocumentsRequest,
+  BatchWriteRequest,
+  CreateDocumentRequest,
+  DeleteDocumentRequest,
+  DocumentServiceService,
+  GetDocumentRequest,
+  ListDocumentsRequest,
+  UpdateDocumentRequest,
+  WriteOperation,
+} from "../../gen/docdb/v1/document.ts";
+import { temporaryServer } from "../server/temporary-server.ts";
+import { call, decodeFailure, type Failure, failureOf, rawMethod } from "./calls.ts";
+
+/** The RPCs that answer NOT_IMPLEMENTED, as the README lists them. */
+const missing = [
+  "DocumentService/PatchDocument",
+  "DocumentService/Pipeline",
+  "DocumentService/ScanDocuments",
+  "HealingService/GetHealingStats",
+  "HealingService/HealDatabase",
+  "HealingService/HealDocument",
+  "OperationsService/CompactDatabase",
+  "OperationsService/GetMetrics",
+  "OperationsService/GetStats",
+  "OperationsService/VerifyDatabase",
+  "TransactionService/BeginTransaction",
+  "TransactionService/CommitTransaction",
+  "TransactionService/RollbackTransaction",
+];
+
+const descriptorSet = fromBinary(
+  FileDescriptorSetSchema,
+  readFileSync(new URL("../../gen/descriptors.binpb", import.meta.url)),
+);
+
+/** How a method ends when it is called with an empty message: with which failure, or undefined when it works. */
+function ending(client: Client, path: string, responseStream: boolean): Promise<Failure | undefined> {
+  const empty = Buffer.alloc(0);
+  if (!responseStream) {
+    const calling = call(client, rawMethod(path), empty);
+    return calling.then(() => undefined).catch((error: unknown) => decodeFailure(error as ServiceError));
+  }
+  const { requestSerialize, responseDeserialize } = rawMethod(path);
+  const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, empty, new Metadata());
+  const failing = new Promise<undefined>((resolve, reject) => {
+    stream.on("data", () => undefined);
+    stream.on("error", reject);
+    stream.on("status", (end: StatusObject) => end.code === status.OK && resolve(undefined));
+  });
+  return failing.catch((error: unknown) => decodeFailure(error as ServiceError));
+}
+
+test("every RPC of ours works or says NOT_IMPLEMENTED", async (t) => {
+  const client = await temporaryServer(t);
+  const refusing: string[] = [];
+  let working = 0;
+  for (const file of descriptorSet.file.filter((each) => each.package === "docdb.v1")) {
+    for (const service of file.service) {
+      for (const { name, serverStreaming } of service.method) {
+        const failure = await ending(client, `/docdb.v1.${service.name}/${name}`, serverStreaming);
+        if (failure?.reason === "NOT_IMPLEMENTED") {
+          t.is(failure.status, status.UNIMPLEMENTED);
+          t.regex(failure.message, /doesn't have .* yet/);
+          refusing.push(`${service.name}/${name}`);
+        } else {
+          working++;
+          const expected = ["INVALID_NAME", "INVALID_ID", undefined];
+          t.true(expected.includes(failure?.reason), `${name}: ${failure?.reason} ${failure?.message}`);
+        }
+      }
+    }
+  }
+  t.deepEqual(refusing.toSorted(), missing);
+  t.is(working, 18);
+});
+
+test("request_id and transaction_id are refused wherever they are set, and nothing is done", async (t) => {
+  const client = await temporaryServer(t);
+  await call(client, DatabaseServiceService.createDatabase, { database: "d" });
+  const service = DocumentServiceService;
+  const [byRequest, byTransaction] = [
+    { database: "d", requestId: "r" },
+    { database: "d", transactionId: "t" },
+  ];
+  const operations = [WriteOperation.fromPartial({ operation: { $case: "create", value: { json: "1" } } })];
+  const calls = [byRequest, byTransaction].flatMap((fields) => [
+    call(client, service.createDocument, CreateDocumentRequest.create({ ...fields, json: "1" })),
+    call(
+      client,
+      service.updateDocument,
+      UpdateDocumentRequest.create({ ...fields, id: 1n, json: "1", allowMissing: true }),
+    ),
+    call(client, service.deleteDocument, DeleteDocumentRequest.create({ ...fields, id: 1n, allowMissing: true })),
+    call(client, service.batchWrite, BatchWriteRequest.create({ ...fields, operations })),
+  ]);
+  calls.push(
+    call(client, service.getDocument, GetDocumentRequest.create({ ...byTransaction, id: 1n })) as never,
+    call(client, service.batchGetDocuments, BatchGetDocumentsRequest.create({ ...byTransaction, ids: [1n] })) as never,
+    call(client, service.listDocuments, ListDocumentsRequest.create(byTransaction)) as never,
+  );
+  for (const failure of await Promise.all(calls.map(failureOf))) {
+    t.like(failure, { status: status.UNIMPLEMENTED, reason: "NOT_IMPLEMENTED" });
+    t.regex(failure.message, /request_id|transaction_id/);
+  }
+  const names = { database: "d", collection: "" };
+  t.is((await call(client, CollectionServiceService.getCollection, names)).collection?.documents, 0n);
+});
+
+test("a batch with a patch in it is refused as a whole, atomic or not", async (t) => {
+  const client = await temporaryServer(t);
+  await call(client, DatabaseServiceService.createDatabase, { database: "d" });
+  const operations = [
+    WriteOperation.fromPartial({ operation: { $case: "create", value: { json: "1" } } }),
+    WriteOperation.fromPartial({ operation: { $case: "patch", value: { id: 1n, mergePatch: "{}" } } }),
+  ];
+  for (const atomic of [true, false]) {
+    const request = BatchWriteRequest.create({ database: "d", operations, atomic });
+    const failure = await failureOf(call(client, DocumentServiceService.batchWrite, request));
+    t.like(failure, { status: status.UNIMPLEMENTED, reason: "NOT_IMPLEMENTED" });
+  }
+  const names = { database: "d", collection: "" };
+  t.is((await call(client, CollectionServiceService.getCollection, names)).collection?.documents, 0n);
+});
+
+test("a method of no service is UNIMPLEMENTED", async (t) => {
+  const client = await temporaryServer(t);
+  const error = await t.throwsAsync(call(client, rawMethod("/docdb.v1.DocumentService/Nothing"), Buffer.alloc(0)));
+  t.is((error as ServiceError).code, status.UNIMPLEMENTED);
+});
