@@ -120,6 +120,11 @@ export interface CommandTable {
   };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
+  /** Gives back the space of what was replaced or deleted; reads and writes go on. Progress goes to the context. */
+  compactDatabase: {
+    request: { database: string };
+    result: { documents: number; bytesBefore: number; bytesAfter: number };
+  };
 }
 
 /** A page of a list; `more` says whether anything follows the last item. */
@@ -148,6 +153,8 @@ export interface ExecutionContext {
   readonly signal?: AbortSignal | undefined;
   /** Called once, when all that is left is waiting for the disk: the command's slot can serve another one. */
   readonly releaseSlot?: (() => void) | undefined;
+  /** Told of the documents that long work has dealt with so far. */
+  readonly onProgress?: ((documents: number) => void) | undefined;
 }
 
 /** What runs commands: the engine, or something in front of it that queues them. */

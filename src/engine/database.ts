@@ -14,8 +14,7 @@ import { Turn } from "../platform/turn.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Collection } from "../storage/document-index.ts";
 import { smallestIdsAfter } from "../storage/id-order.ts";
-import type { IndexEntry } from "../storage/index-shard.ts";
-import { Store, type StoreOptions } from "../storage/store.ts";
+import { type CompactionResult, type Located, Store, type StoreOptions } from "../storage/store.ts";
 import { Collections } from "./collections.ts";
 import type { DocumentRecord, DocumentStamp, ExecutionContext, Outcome, Page, WriteOperation } from "./commands.ts";
 import { PendingWrites } from "./pending.ts";
@@ -66,48 +65,57 @@ export class Database {
 
   async get(collectionName: string, id: bigint): Promise<DocumentRecord> {
     const collection = this.collections.find(collectionName);
-    const entry = liveEntry(collection, id);
-    if (entry === undefined) throw documentNotFound(collection.name, id);
-    return await this.#read(collection, id, entry);
+    return await this.#store.reading(async () => {
+      const located = this.#locate(collection, id);
+      if (located === undefined) throw documentNotFound(collection.name, id);
+      return await this.#read(collection, id, located);
+    });
   }
 
   /** All documents as of one version; one outcome for each id, in order. */
   async batchGet(collectionName: string, ids: readonly bigint[]): Promise<Outcome<DocumentRecord>[]> {
     const collection = this.collections.find(collectionName);
-    const entries = ids.map((id) => liveEntry(collection, id));
-    let bytes = 0;
-    return await inParallel(ids, async (id, i) => {
-      const entry = entries[i];
-      if (entry === undefined) throw documentNotFound(collection.name, id);
-      bytes += entry.length;
-      if (bytes > limits.messageBytes) {
-        const message = "The documents asked for don't fit into one response. Ask for fewer at once.";
-        throw new DocDBError("RESPONSE_TOO_LARGE", message, { metadata: { id: String(id) } });
-      }
-      return await this.#read(collection, id, entry);
+    return await this.#store.reading(async () => {
+      const located = ids.map((id) => this.#locate(collection, id));
+      let bytes = 0;
+      return await inParallel(ids, async (id, i) => {
+        const place = located[i];
+        if (place === undefined) throw documentNotFound(collection.name, id);
+        bytes += place.entry.length;
+        if (bytes > limits.messageBytes) {
+          const message = "The documents asked for don't fit into one response. Ask for fewer at once.";
+          throw new DocDBError("RESPONSE_TOO_LARGE", message, { metadata: { id: String(id) } });
+        }
+        return await this.#read(collection, id, place);
+      });
     });
   }
 
   /** Documents in id order after `after`; see `CommandTable.listDocuments`. */
   async list(collectionName: string, after: bigint, pageSize: number): Promise<Page<DocumentRecord>> {
     const collection = this.collections.find(collectionName);
-    const turn = new Turn(this.#clock);
-    const ids = await smallestIdsAfter(collection.table, after, pageSize + 1, () => turn.pause());
-    const wanted: { id: bigint; entry: IndexEntry }[] = [];
-    let bytes = 0;
-    let more = ids.length > pageSize;
-    for (const id of ids.slice(0, pageSize)) {
-      const entry = liveEntry(collection, id);
-      if (entry === undefined) continue;
-      if (wanted.length > 0 && bytes + entry.length > limits.pageBytes) {
-        more = true;
-        break;
+    return await this.#store.reading(async () => {
+      const turn = new Turn(this.#clock);
+      const ids = await smallestIdsAfter(collection.table, after, pageSize + 1, () => turn.pause());
+      const page = ids.slice(0, pageSize);
+      const wanted: { id: bigint; located: Located }[] = [];
+      let bytes = 0;
+      let more = ids.length > pageSize;
+      for (const id of page) {
+        const located = this.#locate(collection, id);
+        if (located === undefined) continue;
+        if (wanted.length > 0 && bytes + located.entry.length > limits.pageBytes) {
+          more = true;
+          break;
+        }
+        bytes += located.entry.length;
+        wanted.push({ id, located });
       }
-      bytes += entry.length;
-      wanted.push({ id, entry });
-    }
-    const outcomes = await inParallel(wanted, ({ id, entry }) => this.#read(collection, id, entry));
-    return { items: outcomes.map(valueOf), more };
+      // All of the page was deleted while it was looked for.
+      if (wanted.length === 0 && more) return await this.list(collectionName, page.at(-1) as bigint, pageSize);
+      const outcomes = await inParallel(wanted, ({ id, located }) => this.#read(collection, id, located));
+      return { items: outcomes.map(valueOf), more };
+    });
   }
 
   /** Applies one operation in a commit of its own. */
@@ -143,6 +151,11 @@ export class Database {
   /** Writes a checkpoint; returns the version it covers. */
   checkpoint(): Promise<number> {
     return this.#store.checkpoint();
+  }
+
+  /** Gives back the space of what was replaced or deleted. */
+  compact(onProgress?: (documents: number) => void): Promise<CompactionResult> {
+    return this.#store.compact(onProgress);
   }
 
   /** Waits for pending writes, checkpoints and closes the files. */
@@ -212,8 +225,12 @@ export class Database {
     this.#lastCommit = Promise.resolve();
   }
 
-  async #read(collection: Collection, id: bigint, entry: IndexEntry): Promise<DocumentRecord> {
-    const record = await this.#store.read(collection, idLow(id), idHigh(id), entry);
+  #locate(collection: Collection, id: bigint): Located | undefined {
+    return this.#store.locate(collection, idLow(id), idHigh(id));
+  }
+
+  async #read(collection: Collection, id: bigint, located: Located): Promise<DocumentRecord> {
+    const record = await this.#store.read(collection, idLow(id), idHigh(id), located);
     const { version, createTimeMs, updateTimeMs, content: json } = record;
     return { id, json, version, createTimeMs, updateTimeMs };
   }
@@ -231,11 +248,6 @@ function checkSize(operations: readonly WriteOperation[]): void {
     const message = `A batch with ${bytes} bytes of documents is over the limit of ${limits.commitBytes}. Split it up.`;
     throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes) } });
   }
-}
-
-function liveEntry(collection: Collection, id: bigint): IndexEntry | undefined {
-  const entry = collection.table.get(idLow(id), idHigh(id));
-  return entry === undefined || entry.deleted ? undefined : entry;
 }
 
 /** Whether another state of the documents could have led to another answer. */

@@ -42,6 +42,10 @@ export interface EngineOptions {
   readonly checkpointBytes?: number;
   /** Older WAL segments that a checkpoint leaves. Default 2. */
   readonly keepSegments?: number;
+  /** Bytes of data files from which on compaction starts by itself. Default 100 MiB. */
+  readonly compactionBytes?: number;
+  /** Share of dead bytes in the data files at which it does, in [0, 1]. Default 0.3. */
+  readonly compactionDeadRatio?: number;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -176,6 +180,8 @@ export class Engine implements Executor {
       segmentBytes: this.#options.segmentBytes ?? 64 * mebibyte,
       checkpointBytes: this.#options.checkpointBytes ?? 64 * mebibyte,
       keepSegments: this.#options.keepSegments ?? 2,
+      compactionBytes: this.#options.compactionBytes ?? 100 * mebibyte,
+      compactionDeadRatio: this.#options.compactionDeadRatio ?? 0.3,
     };
   }
 

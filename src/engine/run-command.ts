@@ -46,6 +46,9 @@ export async function runInDatabase(
       return collections.info(command.collection);
     case "listCollections":
       return collections.list(command.after, command.pageSize);
+    case "compactDatabase":
+      context?.releaseSlot?.();
+      return await database.compact(context?.onProgress);
     case "checkpointDatabase": {
       const startedMs = clock.monotonicMs();
       const version = await database.checkpoint();

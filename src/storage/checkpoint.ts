@@ -11,7 +11,7 @@ import { sabotaged } from "../base/sabotage.ts";
 import type { File, Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { ChunkedWriter } from "./chunked-file.ts";
-import type { DataFile } from "./data-file.ts";
+import type { DataFiles } from "./data-files.ts";
 import type { DocumentIndex } from "./document-index.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { encodeEnd, type SnapshotPosition, writeShards } from "./index-snapshot.ts";
@@ -23,7 +23,7 @@ export interface CheckpointParts {
   readonly platform: Platform;
   readonly layout: Layout;
   readonly databaseId: number;
-  readonly data: DataFile;
+  readonly data: DataFiles;
   readonly index: DocumentIndex;
   readonly committer: GroupCommit;
   /** Segments before the checkpoint that are kept all the same. */
@@ -36,11 +36,11 @@ export async function writeCheckpoint(parts: CheckpointParts, closing: boolean):
   const replayFrom = committer.lastVersion;
   await syncData(parts);
   const position = await writeSnapshot(parts, replayFrom);
-  const { generation, dataBytes } = position;
+  const { extents } = position;
   if (sabotaged("trim-before-checkpoint")) await trimSegments(parts.platform.fs, layout, replayFrom, 0);
   await parts.platform.fs.rename(temporaryOf(layout), layout.index);
   await parts.platform.fs.syncDirectory(layout.dataDirectory);
-  const mark = { version: replayFrom, dataBytes, generation, closing: closing && data.tail === dataBytes };
+  const mark = { version: replayFrom, extents, closing: closing && data.current.tail === extents.at(-1)?.bytes };
   await committer.exclusive(() => committer.appendCheckpoint(mark));
   await trimSegments(parts.platform.fs, layout, replayFrom, parts.keepSegments);
   return replayFrom;
@@ -57,8 +57,8 @@ async function writeSnapshot(parts: CheckpointParts, replayFrom: number): Promis
     const writer = new ChunkedWriter(file, 0);
     await writeShards(writer, index, databaseId, salt, new Turn(platform.clock));
     await writer.flush();
-    // From here to the end block's encoding nothing is awaited that lets the index and the data file part.
-    const position = { databaseId, generation: data.header.generation, replayFrom, dataBytes: data.tail };
+    // From here to the end block's encoding nothing is awaited that lets the index and the data files part.
+    const position = { databaseId, replayFrom, extents: data.extents };
     await writer.write(encodeEnd(index, position, salt));
     await syncData(parts);
     await committer.sync();

@@ -2,6 +2,7 @@
 
 import { assert } from "../base/assert.ts";
 import { dataKind, dataRecordHeaderBytes, type DataKind, writeDataRecord } from "./data-format.ts";
+import type { Parity } from "./index-shard.ts";
 import {
   type CheckpointMark,
   checkpointPayloadBytes,
@@ -56,6 +57,8 @@ export interface Commit {
 export interface Location {
   readonly offset: number;
   readonly length: number;
+  /** Which data file: see `IndexEntry`. */
+  readonly parity: Parity;
 }
 
 export function dataBytesOf(mutation: Mutation): number {
@@ -107,14 +110,15 @@ export function encodeWalGroup(commits: readonly Commit[], place: GroupPlace): B
 
 /** The WAL bytes of a group that holds only a checkpoint record. */
 export function encodeCheckpointGroup(mark: CheckpointMark, place: GroupPlace): Buffer {
-  const bodyBytes = recordOverheadBytes + checkpointPayloadBytes;
+  const payloadBytes = checkpointPayloadBytes(mark);
+  const bodyBytes = recordOverheadBytes + payloadBytes;
   const bytes = Buffer.allocUnsafe(groupRecordBytes + bodyBytes);
   const { baseVersion, durableOffset } = place;
   const header = { firstVersion: baseVersion + 1, baseVersion, durableOffset, bodyBytes, commits: 0 };
   const offset = sealGroup(bytes, 0, place, header);
   writeCheckpointPayload(bytes, offset + recordHeaderBytes, mark);
   const fields = { version: mark.version, op: walOp.checkpoint, commit: false, collection: 0, idLow: 0, idHigh: 0 };
-  sealRecord(bytes, offset, place, fields, checkpointPayloadBytes);
+  sealRecord(bytes, offset, place, fields, payloadBytes);
   return bytes;
 }
 

@@ -5,8 +5,17 @@ import { DocDBError } from "../base/errors.ts";
 import { idOf } from "../base/u64.ts";
 import { readFully, writeFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
-import { diskError } from "./disk-errors.ts";
-import { decodeDataRecord, type DataHeader, type DataRecord, encodeDataHeader } from "./data-format.ts";
+import {
+  dataHeaderBytes,
+  decodeDataHeader,
+  decodeDataRecord,
+  type DataHeader,
+  type DataRecord,
+  encodeDataHeader,
+} from "./data-format.ts";
+import { damaged, diskError } from "./disk-errors.ts";
+import type { Parity } from "./index-shard.ts";
+
 
 /** What a read expects to find: anything else at that place is corruption. */
 export interface Expected {
@@ -25,6 +34,17 @@ export class DataFile {
     this.#file = file;
     this.header = header;
     this.#tail = tail;
+  }
+
+  /** Opens a data file that has only its header. */
+  static async open(fs: FileSystem, path: string): Promise<DataFile> {
+    const { file, header } = await openDataFile(fs, path);
+    return new DataFile(file, header, dataHeaderBytes);
+  }
+
+  /** The low bit of the file's generation. */
+  get parity(): Parity {
+    return (this.header.generation & 1) as Parity;
   }
 
   /** Bytes that count. */
@@ -88,4 +108,15 @@ export async function createDataFile(fs: FileSystem, path: string, header: DataH
   } finally {
     await file.close();
   }
+}
+
+/** Opens a data file for reading and writing. DATABASE_CORRUPT when it has no valid header. */
+export async function openDataFile(fs: FileSystem, path: string): Promise<{ file: File; header: DataHeader }> {
+  const file = await fs.open(path, "write");
+  const bytes = Buffer.alloc(Math.min(await file.size(), dataHeaderBytes));
+  await file.read(bytes, 0);
+  const header = decodeDataHeader(bytes);
+  if (typeof header !== "string") return { file, header };
+  await file.close();
+  throw damaged(path, header);
 }

@@ -41,3 +41,9 @@ export function outcomeUnknown(cause: unknown): DocDBError {
     "again. The database is read-only until then.";
   return new DocDBError("IO_ERROR", message, { cause });
 }
+
+/** The files of a database don't allow it to be opened. The message names the file. */
+export function damaged(path: string, reason: string, cause?: unknown): DocDBError {
+  const message = `The database can't be opened: ${path}: ${reason}. Nothing was changed.`;
+  return new DocDBError("DATABASE_CORRUPT", message, { metadata: { path }, cause });
+}

@@ -96,13 +96,19 @@ export class DocumentIndex {
     return total;
   }
 
+  /** A compacted data file begins with the collections that there were: then the id fields hold the next id to assign. */
   #create(mutation: Mutation): void {
-    if (mutation.collection < this.nextCollectionId) return;
-    const name = Buffer.from(mutation.content).toString("utf8");
-    this.addCollection(new Collection(mutation.collection, name, mutation.createTimeMs));
+    if (mutation.collection >= this.nextCollectionId) {
+      const name = Buffer.from(mutation.content).toString("utf8");
+      this.addCollection(new Collection(mutation.collection, name, mutation.createTimeMs));
+    }
+    const collection = this.#byId.get(mutation.collection);
+    const nextId = mutation.idHigh * 0x1_0000_0000 + mutation.idLow;
+    if (collection !== undefined) collection.nextId = Math.max(collection.nextId, nextId);
   }
 
   #drop(id: number): void {
+    this.nextCollectionId = Math.max(this.nextCollectionId, id + 1);
     const collection = this.#byId.get(id);
     if (collection === undefined) return;
     this.#byId.delete(id);
@@ -117,12 +123,13 @@ export class DocumentIndex {
     }
     const known = collection.table.get(mutation.idLow, mutation.idHigh);
     if (known !== undefined && known.version >= version) return;
-    assert(version < indexNumberLimit && location.offset < indexNumberLimit, "a version or an offset is beyond 2^48");
+    assert(version < indexNumberLimit && location.offset < indexNumberLimit, "a version or an offset is beyond 2^47");
     collection.noteId(mutation.idLow, mutation.idHigh);
     collection.table.set(mutation.idLow, mutation.idHigh, {
       version,
       offset: location.offset,
       length: location.length,
+      parity: location.parity,
       deleted: mutation.kind === "delete",
       createTimeMs: mutation.createTimeMs,
     });

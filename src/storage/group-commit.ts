@@ -21,7 +21,7 @@ import {
   type GroupPlace,
   walBytesOf,
 } from "./commit.ts";
-import type { DataFile } from "./data-file.ts";
+import type { DataFiles } from "./data-files.ts";
 import { FatalWriteError, outcomeUnknown, writeError } from "./disk-errors.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
@@ -79,7 +79,7 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #clock: Clock;
   readonly #wal: WalLog;
-  readonly #data: DataFile;
+  readonly #data: DataFiles;
   readonly #listener: GroupCommitListener;
   #queue: Waiting[] = [];
   #exclusives: Exclusive[] = [];
@@ -100,7 +100,7 @@ export class GroupCommit {
     options: GroupCommitOptions,
     clock: Clock,
     wal: WalLog,
-    data: DataFile,
+    data: DataFiles,
     lastVersion: number,
     listener: GroupCommitListener,
   ) {
@@ -232,8 +232,8 @@ export class GroupCommit {
       if (this.#readOnly !== undefined) throw this.#readOnly;
       await this.#openSegment();
       walBytes = encodeWalGroup(commits, this.#place());
-      dataBytes = encodeDataRecords(commits, this.#data.header.salt);
-      await bothSettled(this.#data.append(dataBytes), this.#wal.append(walBytes));
+      dataBytes = encodeDataRecords(commits, this.#data.current.header.salt);
+      await bothSettled(this.#data.current.append(dataBytes), this.#wal.append(walBytes));
     } catch (error) {
       this.#abort(group, await this.#undo(error));
       return;
@@ -259,8 +259,8 @@ export class GroupCommit {
   }
 
   #publish(group: Waiting[], dataBytes: number): void {
-    let offset = this.#data.tail;
-    this.#data.accept(dataBytes);
+    let offset = this.#data.current.tail;
+    this.#data.current.accept(dataBytes);
     for (const { commit, bytes, resolve } of group) {
       this.#listener.publish(commit, offset);
       for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
@@ -306,7 +306,7 @@ export class GroupCommit {
     if (error instanceof DocDBError && error.code === "DATABASE_READ_ONLY") return error;
     if (error instanceof FatalWriteError) return this.latch("the WAL could not change over to a new segment.", error);
     try {
-      await this.#data.discard();
+      await this.#data.current.discard();
       if (this.#wal.isOpen) await this.#wal.discard();
     } catch (second) {
       return outcomeUnknown(this.latch("a failed write could not be taken back.", second));

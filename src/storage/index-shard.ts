@@ -1,23 +1,29 @@
 // One shard of the index: an open-addressing hash table in one typed array, off the JavaScript heap, so that ten million
 // entries cost the garbage collector nothing.
 //
-//   slot := id low, id high, version low, version high (16) | offset high (16), offset low,
+//   slot := id low, id high, version low, version high (16) | offset high (15) | parity (1), offset low,
 //           record length (31) | deleted (1), create time low, create time high        -- eight u32, 32 bytes
 //
 // Invariants
 // 1. A slot is empty when its sixth word is 0: no record has length 0.
 // 2. Probing is linear and the load stays at 0.85 or below, so that every probe ends.
-// 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction).
+// 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction drops them all).
 
 const wordsPerSlot = 8;
 const deletedFlag = 0x8000_0000;
+const parityFlag = 0x8000_0000;
 const lengthMask = 0x7fff_ffff;
 const maxLoad = 0.85;
 /** Small steps waste little memory: right after one, 0.68 of the slots are full. */
 const growth = 1.25;
+/** Where a table is filled to that was made anew. */
+const midLoad = 0.75;
 const minCapacity = 4;
 const two32 = 0x1_0000_0000;
-const two48 = 0x1_0000_0000_0000;
+const two47 = 0x8000_0000_0000;
+
+/** The low bit of a data file's generation. */
+export type Parity = 0 | 1;
 
 /** Where the newest version of a document is, and what a mutation must know of it. */
 export interface IndexEntry {
@@ -26,12 +32,14 @@ export interface IndexEntry {
   readonly offset: number;
   /** Bytes of the record in the data file. */
   readonly length: number;
+  /** Which data file: the low bit of its generation. There are never more than two, with consecutive generations. */
+  readonly parity: Parity;
   readonly deleted: boolean;
   readonly createTimeMs: number;
 }
 
 /** Versions and offsets below this fit into a slot. */
-export const indexNumberLimit: number = two48;
+export const indexNumberLimit: number = two47;
 
 export class IndexShard {
   #words: Uint32Array<ArrayBuffer>;
@@ -103,6 +111,20 @@ export class IndexShard {
     }
   }
 
+  /** Removes the tombstones that stand in the data file with this parity. */
+  dropTombstones(parity: Parity): void {
+    if (this.#tombstones === 0) return;
+    const kept: number[] = [];
+    const words = this.#words;
+    for (let base = 0; base < words.length; base += wordsPerSlot) {
+      const lengthWord = words[base + 5] as number;
+      const isTombstone = lengthWord >= deletedFlag;
+      if (isTombstone && (words[base + 3] as number) >= parityFlag === (parity === 1)) this.#tombstones--;
+      else if (lengthWord !== 0) kept.push(base);
+    }
+    this.#rebuild(Math.ceil(kept.length / midLoad) + 1, kept);
+  }
+
   /** The slots as bytes, empty ones included: what a snapshot of the index stores. A view, valid until the next change. */
   dump(): Uint8Array {
     return new Uint8Array(this.#words.buffer);
@@ -139,7 +161,8 @@ export class IndexShard {
     const lengthWord = words[base + 5] as number;
     return {
       version: (highs & 0xffff) * two32 + (words[base + 2] as number),
-      offset: (highs >>> 16) * two32 + (words[base + 4] as number),
+      offset: ((highs >>> 16) & 0x7fff) * two32 + (words[base + 4] as number),
+      parity: highs >= parityFlag ? 1 : 0,
       length: lengthWord & lengthMask,
       deleted: lengthWord >= deletedFlag,
       createTimeMs: (words[base + 7] as number) * two32 + (words[base + 6] as number),
@@ -151,7 +174,7 @@ export class IndexShard {
     words[base] = low;
     words[base + 1] = high;
     words[base + 2] = entry.version % two32;
-    words[base + 3] = Math.floor(entry.version / two32) | (Math.floor(entry.offset / two32) << 16);
+    words[base + 3] = Math.floor(entry.version / two32) | (Math.floor(entry.offset / two32) << 16) | (entry.parity << 31);
     words[base + 4] = entry.offset % two32;
     words[base + 5] = entry.deleted ? entry.length | deletedFlag : entry.length;
     words[base + 6] = entry.createTimeMs % two32;
@@ -169,11 +192,19 @@ export class IndexShard {
   }
 
   #resize(capacity: number): void {
+    const kept: number[] = [];
+    for (let base = 0; base < this.#words.length; base += wordsPerSlot) {
+      if ((this.#words[base + 5] as number) !== 0) kept.push(base);
+    }
+    this.#rebuild(capacity, kept);
+  }
+
+  /** Moves the slots that begin at these words into a table of this capacity. */
+  #rebuild(capacity: number, kept: readonly number[]): void {
     const old = this.#words;
     this.#words = new Uint32Array(capacity * wordsPerSlot);
     this.#capacity = capacity;
-    for (let base = 0; base < old.length; base += wordsPerSlot) {
-      if ((old[base + 5] as number) === 0) continue;
+    for (const base of kept) {
       const target = this.#probe(old[base] as number, old[base + 1] as number);
       for (let word = 0; word < wordsPerSlot; word++) this.#words[target + word] = old[base + word] as number;
     }

@@ -6,7 +6,7 @@
 //
 // Shards are written one by one while commits go on, so a snapshot is fuzzy: it holds every commit up to `replayFrom`
 // and some of those up to the moment of the end block. Replaying the WAL from `replayFrom` makes it exact, because a
-// replayed change that an entry already has is passed over. All entries point below `dataBytes`, which is durable before
+// replayed change that an entry already has is passed over. All entries point into `extents`, which are durable before
 // the snapshot gets its name. Losing a snapshot loses time only.
 
 import { checksum } from "../base/checksum.ts";
@@ -17,24 +17,23 @@ import type { Turn } from "../platform/turn.ts";
 import { ChunkedReader, type ChunkedWriter } from "./chunked-file.ts";
 import { Collection, defaultCollectionId, DocumentIndex } from "./document-index.ts";
 import { shardCount } from "./index-table.ts";
+import { type DataExtent, extentBytes, readExtent, writeExtent } from "./data-extent.ts";
 
 export const indexFormatVersion = 1;
 const magic = Buffer.from("DOCDBIDX", "latin1");
 const headerBytes = 28;
 const blockHeaderBytes = 16;
 const blockKind = { shard: 1, end: 2 } as const;
-const endFixedBytes = 32;
+const endFixedBytes = 20;
 const collectionFixedBytes = 21;
 
 /** How a snapshot relates to the other files. */
 export interface SnapshotPosition {
   readonly databaseId: number;
-  /** Of the data file that the entries point into. */
-  readonly generation: number;
   /** Replay starts behind this version. */
   readonly replayFrom: number;
-  /** Entries point below this offset of the data file. */
-  readonly dataBytes: number;
+  /** The data files that the entries point into, and below which offset. */
+  readonly extents: readonly DataExtent[];
 }
 
 /** Writes the header and every shard; pauses between shards so that nobody waits long. */
@@ -66,14 +65,15 @@ export async function writeShards(
 export function encodeEnd(index: DocumentIndex, position: SnapshotPosition, salt: number): Buffer {
   const collections = [...index.collections];
   const names = collections.map((collection) => Buffer.from(collection.name, "utf8"));
-  const fixed = endFixedBytes + collectionFixedBytes * collections.length;
+  const { extents, replayFrom } = position;
+  const fixed = endFixedBytes + extentBytes * extents.length + collectionFixedBytes * collections.length;
   const bytes = Buffer.alloc(names.reduce((total, name) => total + name.length, fixed));
-  writeU64(bytes, position.generation, 0);
-  writeU64(bytes, position.replayFrom, 8);
-  writeU64(bytes, position.dataBytes, 16);
-  bytes.writeUInt32LE(index.nextCollectionId, 24);
-  bytes.writeUInt32LE(collections.length, 28);
-  let offset = endFixedBytes;
+  writeU64(bytes, replayFrom, 0);
+  bytes.writeUInt32LE(index.nextCollectionId, 8);
+  bytes.writeUInt32LE(collections.length, 12);
+  bytes.writeUInt32LE(extents.length, 16);
+  extents.forEach((extent, i) => writeExtent(bytes, endFixedBytes + i * extentBytes, extent));
+  let offset = endFixedBytes + extents.length * extentBytes;
   collections.forEach((collection, i) => {
     const name = names[i] as Buffer;
     bytes.writeUInt32LE(collection.id, offset);
@@ -174,13 +174,16 @@ async function takeBlock(reader: ChunkedReader, salt: number): Promise<Block | u
 }
 
 function decodeEnd(bytes: Buffer, databaseId: number, loaded: Map<number, Collection>): LoadedSnapshot | string {
-  const generation = readU64(bytes, 0);
-  const replayFrom = readU64(bytes, 8);
-  const dataBytes = readU64(bytes, 16);
-  if (generation === undefined || replayFrom === undefined || dataBytes === undefined) return "its end makes no sense";
-  const index = new DocumentIndex();
+  const replayFrom = readU64(bytes, 0);
+  const extents: DataExtent[] = [];
   let offset = endFixedBytes;
-  for (let count = bytes.readUInt32LE(28); count > 0; count--) {
+  for (let count = bytes.readUInt32LE(16); count > 0; count--, offset += extentBytes) {
+    const extent = readExtent(bytes, offset);
+    if (extent !== undefined) extents.push(extent);
+  }
+  if (replayFrom === undefined || extents.length !== bytes.readUInt32LE(16)) return "its end makes no sense";
+  const index = new DocumentIndex();
+  for (let count = bytes.readUInt32LE(12); count > 0; count--) {
     const id = bytes.readUInt32LE(offset);
     const createTimeMs = readU64(bytes, offset + 4) ?? 0;
     const nameEnd = offset + collectionFixedBytes + (bytes[offset + 20] ?? 0);
@@ -190,6 +193,6 @@ function decodeEnd(bytes: Buffer, databaseId: number, loaded: Map<number, Collec
     if (id === defaultCollectionId || index.collection(id) === undefined) index.addCollection(collection);
     offset = nameEnd;
   }
-  index.nextCollectionId = bytes.readUInt32LE(24);
-  return { position: { databaseId, generation, replayFrom, dataBytes }, index };
+  index.nextCollectionId = bytes.readUInt32LE(8);
+  return { position: { databaseId, replayFrom, extents }, index };
 }

@@ -1,6 +1,7 @@
 // Where the files of a database are, under the data directory:
 //
-//   data/<db>.data  data/<db>.index  wal/<db>.wal (active)  wal/<db>.wal.N (older segments; .10 comes after .2)
+//   data/<db>.data  data/<db>.compact (the next generation)  data/<db>.index
+//   wal/<db>.wal (active)  wal/<db>.wal.N (older segments; .10 comes after .2)
 //
 // Names of databases have no dot in them, so a file belongs to the database before its first dot.
 
@@ -9,6 +10,8 @@ export interface Layout {
   readonly dataDirectory: string;
   readonly walDirectory: string;
   readonly data: string;
+  /** The next generation of the data file, while a compaction fills it. */
+  readonly compact: string;
   readonly index: string;
   readonly activeSegment: string;
   /** A segment on its way to become the active one. */
@@ -24,6 +27,7 @@ export function layoutOf(directory: string, database: string): Layout {
     dataDirectory,
     walDirectory,
     data: `${dataDirectory}/${database}.data`,
+    compact: `${dataDirectory}/${database}.compact`,
     index: `${dataDirectory}/${database}.index`,
     activeSegment: wal,
     nextSegment: `${wal}.new`,

@@ -8,23 +8,23 @@
 // A crash anywhere in this leaves a state from which the same steps lead to the same end, and files do not grow. When the
 // WAL is corrupt (not just torn), steps 3 and 4 happen in memory only and the database is read-only.
 
-import { isErrno } from "../platform/file-io.ts";
-import { OverlayFile } from "../platform/overlay-file.ts";
-import type { File, Platform } from "../platform/platform.ts";
+import type { Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { type Commit, dataBytesOf, encodeDataRecords, encodeWalGroup } from "./commit.ts";
-import { DataFile } from "./data-file.ts";
-import { dataHeaderBytes, decodeDataHeader } from "./data-format.ts";
-import { rebuildIndex } from "./data-scan.ts";
-import type { DocumentIndex } from "./document-index.ts";
+import type { DataExtent } from "./data-extent.ts";
+import type { DataFile } from "./data-file.ts";
+import type { DataFiles } from "./data-files.ts";
+import { scanDataFile } from "./data-scan.ts";
+import { damaged } from "./disk-errors.ts";
+import { DocumentIndex } from "./document-index.ts";
+import { FoundDataFiles } from "./found-data-files.ts";
 import { loadSnapshot } from "./index-snapshot.ts";
 import type { Layout } from "./layout.ts";
 import { WalLog } from "./wal-log.ts";
 import type { WalGroup } from "./wal-reader.ts";
 import {
   type Corruption,
-  damaged,
   findSegments,
   replayGroups,
   type Segment,
@@ -46,7 +46,7 @@ export interface RecoveryOptions {
 
 export interface Recovered {
   readonly index: DocumentIndex;
-  readonly data: DataFile;
+  readonly data: DataFiles;
   readonly wal: WalLog;
   readonly lastVersion: number;
   /** The version of the next commit. */
@@ -62,23 +62,18 @@ export interface Recovered {
 interface Base {
   readonly index: DocumentIndex;
   readonly replayFrom: number;
-  readonly dataBytes: number;
+  readonly extents: readonly DataExtent[];
 }
 
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { platform, layout, databaseId, observer } = options;
   const segments = await findSegments(platform.fs, layout, databaseId);
-  const { file, header } = await openData(options);
+  const found = await FoundDataFiles.open(platform.fs, layout, databaseId);
   try {
-    const { base, survey } = await findBase(options, segments, file, header);
-    if ((await file.size()) < base.dataBytes) {
-      throw damaged(layout.data, `it has ${await file.size()} bytes, but the last checkpoint covers ${base.dataBytes}`);
-    }
+    const { base, survey } = await findBase(options, segments, found);
     const { corruption } = survey;
     if (corruption !== undefined) observer.event("error", "the WAL is corrupt", { ...corruption });
-    const target = corruption === undefined ? file : new OverlayFile(file, base.dataBytes);
-    if (corruption === undefined) await file.truncate(base.dataBytes);
-    const data = new DataFile(target, header, base.dataBytes);
+    const data = await found.use(base.extents, corruption !== undefined);
     const replay = await replayInto(options, data, base, survey);
     const wal = new WalLog(platform, layout, databaseId, options.lossy, survey.newest);
     const active = survey.segments.at(-1)?.header;
@@ -97,67 +92,48 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       corruption,
     };
   } catch (error) {
-    await file.close();
+    await found.close();
     throw error;
   }
 }
 
-async function openData(options: RecoveryOptions): Promise<{ file: File; header: DataFile["header"] }> {
-  const { platform, layout, databaseId } = options;
-  let file: File;
-  try {
-    file = await platform.fs.open(layout.data, "write");
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) throw damaged(layout.data, "the data file is missing");
-    throw error;
-  }
-  const bytes = Buffer.alloc(Math.min(await file.size(), dataHeaderBytes));
-  await file.read(bytes, 0);
-  const header = decodeDataHeader(bytes);
-  const reason = typeof header === "string" ? header : `it belongs to database ${header.databaseId}, not ${databaseId}`;
-  if (typeof header === "string" || header.databaseId !== databaseId) {
-    await file.close();
-    throw damaged(layout.data, reason);
-  }
-  return { file, header };
-}
-
-/** The index snapshot if it can be used; otherwise the data file, up to the newest checkpoint that the WAL records. */
+/** The index snapshot if it can be used; otherwise the data files, up to the newest checkpoint that the WAL records. */
 async function findBase(
   options: RecoveryOptions,
   segments: readonly Segment[],
-  file: File,
-  header: DataFile["header"],
+  found: FoundDataFiles,
 ): Promise<{ base: Base; survey: WalSurvey }> {
   const { platform, layout, databaseId, observer } = options;
   const turn = new Turn(platform.clock);
   const snapshot = await loadSnapshot(platform.fs, layout.index, databaseId, turn);
-  if (typeof snapshot !== "string" && snapshot.position.generation === header.generation) {
-    const { replayFrom, dataBytes } = snapshot.position;
-    const needed = segmentsFrom(segments, replayFrom);
+  if (typeof snapshot !== "string") {
+    const { replayFrom, extents } = snapshot.position;
+    const needed = found.lack(extents) === undefined ? segmentsFrom(segments, replayFrom) : undefined;
     if (needed !== undefined) {
       const survey = await surveyWal(platform.fs, needed);
-      return { base: { index: snapshot.index, replayFrom, dataBytes }, survey };
+      return { base: { index: snapshot.index, replayFrom, extents }, survey };
     }
   }
   const survey = await surveyWal(platform.fs, segments);
-  const mark = survey.checkpoint?.generation === header.generation ? survey.checkpoint : undefined;
-  const replayFrom = mark?.version ?? 0;
-  const dataBytes = mark?.dataBytes ?? dataHeaderBytes;
+  const replayFrom = survey.checkpoint?.version ?? 0;
+  const extents = survey.checkpoint?.extents ?? found.emptyExtents;
   if (segmentsFrom(segments, replayFrom) === undefined) {
-    const oldest = segments[0]?.header;
-    const reason = `WAL segment ${(oldest?.segment ?? 1) - 1} is missing: nothing has the versions from ${replayFrom + 1} on`;
-    throw damaged(layout.segment((oldest?.segment ?? 1) - 1), reason);
+    const missing = (segments[0]?.header.segment ?? 1) - 1;
+    const reason = `WAL segment ${missing} is missing: nothing has the versions from ${replayFrom + 1} on`;
+    throw damaged(layout.segment(missing), reason);
   }
-  if ((await file.size()) < dataBytes) {
-    throw damaged(layout.data, `it has ${await file.size()} bytes, but the last checkpoint covers ${dataBytes}`);
-  }
+  const lack = found.lack(extents);
+  if (lack !== undefined) throw damaged(layout.data, lack);
   if (replayFrom > 0) {
-    const why = typeof snapshot === "string" ? snapshot : "it does not fit the data file or the WAL";
-    observer.event("warn", "rebuilding the index from the data file", { database: layout.data, why });
+    const why = typeof snapshot === "string" ? snapshot : "it does not fit the data files or the WAL";
+    observer.event("warn", "rebuilding the index from the data files", { database: layout.data, why });
   }
-  const index = await rebuildIndex(file, header.salt, dataBytes, turn);
-  return { base: { index, replayFrom, dataBytes }, survey };
+  const index = new DocumentIndex();
+  for (const { generation, bytes } of extents) {
+    const { file, header } = found.fileOf(generation);
+    await scanDataFile(index, file, header, bytes, turn);
+  }
+  return { base: { index, replayFrom, extents }, survey };
 }
 
 /** The segments that hold the versions behind `version`, or undefined when the first of them is missing. */
@@ -173,7 +149,7 @@ interface Replay {
   readonly inDoubt: readonly WalGroup[];
 }
 
-async function replayInto(options: RecoveryOptions, data: DataFile, base: Base, survey: WalSurvey): Promise<Replay> {
+async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base, survey: WalSurvey): Promise<Replay> {
   const turn = new Turn(options.platform.clock);
   const needed = segmentsFrom(survey.segments, base.replayFrom) ?? [];
   const inDoubt: WalGroup[] = [];
@@ -186,7 +162,7 @@ async function replayInto(options: RecoveryOptions, data: DataFile, base: Base, 
     lastVersion = Math.max(lastVersion, group.lastVersion);
     const fresh = group.commits.filter((commit) => commit.version > base.replayFrom);
     commits += fresh.length;
-    await appendCommits(data, base.index, fresh);
+    await appendCommits(data.current, base.index, fresh);
     await turn.pause();
   });
   return { lastVersion, commits, inDoubt };
@@ -205,7 +181,7 @@ async function appendCommits(data: DataFile, index: DocumentIndex, commits: read
   for (const { version, mutations } of lacking) {
     for (const mutation of mutations) {
       const length = dataBytesOf(mutation);
-      index.apply(mutation, version, { offset, length });
+      index.apply(mutation, version, { offset, length, parity: data.parity });
       offset += length;
     }
   }

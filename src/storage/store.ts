@@ -6,13 +6,16 @@ import type { Platform } from "../platform/platform.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
+import { adoptCompacted, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { createDataFile, type DataFile } from "./data-file.ts";
+import type { DataFiles } from "./data-files.ts";
 import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
 import { type FsyncMode, GroupCommit, isLossy } from "./group-commit.ts";
 import type { IndexEntry } from "./index-shard.ts";
 import type { Layout } from "./layout.ts";
+import { ReadLeases } from "./read-leases.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { WalLog } from "./wal-log.ts";
 
@@ -31,6 +34,25 @@ export interface StoreOptions {
   readonly checkpointBytes: number;
   /** Older WAL segments that are kept although no recovery needs them. */
   readonly keepSegments: number;
+  /** Bytes of data files from which on compaction may start by itself. */
+  readonly compactionBytes: number;
+  /** Share of dead bytes in the data files at which it does, in [0, 1]. */
+  readonly compactionDeadRatio: number;
+}
+
+/** What a compaction did. */
+export interface CompactionResult {
+  /** Documents copied. */
+  readonly documents: number;
+  /** Bytes of the data files before and after. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/** A document's newest version, as the index has it, and the file that it stands in. */
+export interface Located {
+  readonly entry: IndexEntry;
+  readonly file: DataFile;
 }
 
 /** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
@@ -52,7 +74,7 @@ export async function createStore(options: StoreOptions): Promise<void> {
 
 export class Store {
   readonly #options: StoreOptions;
-  readonly #data: DataFile;
+  readonly #data: DataFiles;
   readonly #wal: WalLog;
   readonly #committer: GroupCommit;
   readonly #listener: StoreListener;
@@ -63,6 +85,9 @@ export class Store {
   #checkpointVersion: number;
   #checkpointing: Promise<number> | undefined;
   #walBytesSinceCheckpoint = 0;
+  #compacting: Promise<CompactionResult> | undefined;
+  readonly #leases = new ReadLeases();
+  #closing = false;
 
   private constructor(options: StoreOptions, recovered: Recovered, listener: StoreListener) {
     this.#options = options;
@@ -103,6 +128,7 @@ export class Store {
       store.#committer.latch(what, undefined);
     }
     if (replayed > 0) observer.event("info", "recovered", { database: layout.data, replayed, lastVersion });
+    if (corruption === undefined && recovered.data.previous !== undefined) store.#compactInBackground();
     return store;
   }
 
@@ -126,10 +152,24 @@ export class Store {
     return this.#committer.pendingBytes;
   }
 
-  /** Reads the content that an index entry locates. DOCUMENT_CORRUPT when it is damaged. */
-  read(collection: Collection, idLow: number, idHigh: number, entry: IndexEntry): Promise<DataRecord> {
+  /**
+   * Runs something that looks documents up and reads them: what `locate` finds inside can be read until it ends, whatever
+   * is compacted meanwhile.
+   */
+  reading<T>(read: () => Promise<T>): Promise<T> {
+    return this.#leases.hold(read);
+  }
+
+  /** Where a document is, or undefined when there is none. Only inside `reading`. */
+  locate(collection: Collection, idLow: number, idHigh: number): Located | undefined {
+    const entry = collection.table.get(idLow, idHigh);
+    return entry === undefined || entry.deleted ? undefined : { entry, file: this.#data.withParity(entry.parity) };
+  }
+
+  /** Reads what `locate` found. DOCUMENT_CORRUPT when it is damaged. */
+  read(collection: Collection, idLow: number, idHigh: number, { entry, file }: Located): Promise<DataRecord> {
     const expected = { collection: collection.id, idLow, idHigh, version: entry.version };
-    return this.#data.read(entry.offset, entry.length, expected);
+    return file.read(entry.offset, entry.length, expected);
   }
 
   /**
@@ -150,27 +190,67 @@ export class Store {
     return this.#checkpointing;
   }
 
+  /**
+   * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told of
+   * the documents copied so far. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
+   */
+  compact(onProgress: (documents: number) => void = () => undefined): Promise<CompactionResult> {
+    this.#compacting ??= this.#compact(onProgress).finally(() => {
+      this.#compacting = undefined;
+    });
+    return this.#compacting;
+  }
+
   /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */
   async close(): Promise<void> {
+    this.#closing = true;
+    await this.#compacting?.catch(() => undefined);
     await this.#checkpointing?.catch(() => undefined);
     await this.#committer.exclusive(() => Promise.resolve());
     try {
       const changed = this.#wal.isOpen || this.#checkpointVersion < this.visibleVersion;
       if (changed && this.readOnly === undefined) await this.#checkpoint(true);
     } catch (error) {
-      const { layout, observer } = this.#options;
-      observer.event("warn", "no checkpoint at close: the next start replays the WAL", {
-        database: layout.data,
-        error,
-      });
+      this.#warn("no checkpoint at close: the next start replays the WAL", error);
     }
-    await this.#abandon();
-  }
-
-  async #abandon(): Promise<void> {
     this.#committer.close();
     await this.#wal.close();
     await this.#data.close();
+  }
+
+  async #compact(onProgress: (documents: number) => void): Promise<CompactionResult> {
+    const { platform, layout, databaseId } = this.#options;
+    if (this.readOnly !== undefined) throw this.readOnly;
+    const bytesBefore = this.#data.bytes;
+    const parts = { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
+    try {
+      // The last compaction's end may be missing: it needs a checkpoint.
+      if (this.#data.previous === undefined && this.#data.needsAdoption) await this.checkpoint();
+      const stopped = (): boolean => this.#closing;
+      const documents = await moveLiveRecords({ ...parts, onProgress, stopped });
+      // A checkpoint that began while both files counted must not end when only one does.
+      while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
+      const previous = this.#data.dropPrevious();
+      try {
+        await this.checkpoint();
+      } finally {
+        await this.#leases.readersGone();
+        await previous.close();
+      }
+      return { documents, bytesBefore, bytesAfter: this.#data.bytes };
+    } catch (error) {
+      throw diskError("The compaction did not end; what it did is kept", error);
+    }
+  }
+
+  #compactInBackground(): void {
+    if (this.#closing || this.#compacting !== undefined) return;
+    this.compact().catch((error: unknown) => this.#warn("a compaction failed; it goes on with the next one", error));
+  }
+
+  #warn(message: string, error: unknown): void {
+    const { layout, observer } = this.#options;
+    observer.event("warn", message, { database: layout.data, error });
   }
 
   async #checkpoint(closing: boolean): Promise<number> {
@@ -180,6 +260,9 @@ export class Store {
     const parts = { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
     try {
       this.#checkpointVersion = await writeCheckpoint({ ...parts, keepSegments }, closing);
+      if (this.#data.previous === undefined && this.#data.needsAdoption) {
+        await adoptCompacted(platform.fs, layout, this.#data);
+      }
     } catch (error) {
       throw diskError("No checkpoint was written", error);
     }
@@ -187,22 +270,28 @@ export class Store {
   }
 
   #publish(commit: Commit, offset: number): void {
+    const { parity } = this.#data.current;
     let at = offset;
     for (const mutation of commit.mutations) {
       const length = dataBytesOf(mutation);
-      this.index.apply(mutation, commit.version, { offset: at, length });
+      this.index.apply(mutation, commit.version, { offset: at, length, parity });
       at += length;
     }
     this.#walBytesSinceCheckpoint += at - offset;
     if (this.#walBytesSinceCheckpoint >= this.#options.checkpointBytes && this.#checkpointing === undefined) {
-      this.checkpoint().catch((error: unknown) => {
-        const { layout, observer } = this.#options;
-        observer.event("warn", "a checkpoint failed; the WAL grows until one succeeds", {
-          database: layout.data,
-          error,
-        });
-      });
+      void this.#checkpointInBackground();
     }
+  }
+
+  async #checkpointInBackground(): Promise<void> {
+    const { compactionBytes, compactionDeadRatio } = this.#options;
+    try {
+      await this.checkpoint();
+    } catch (error) {
+      this.#warn("a checkpoint failed; the WAL grows until one succeeds", error);
+      return;
+    }
+    if (wantsCompaction(this.#data, this.index, compactionBytes, compactionDeadRatio)) this.#compactInBackground();
   }
 
   #onAbort(): void {

@@ -16,6 +16,7 @@
 
 import { checksum } from "../base/checksum.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
+import { type DataExtent, extentBytes, readExtent, writeExtent } from "./data-extent.ts";
 
 export const walFormatVersion = 1;
 const magic = Buffer.from("DOCDBWAL", "latin1");
@@ -42,7 +43,7 @@ export const walOp = {
   dropCollection: 4,
   /** Opens a group. Payload: base version u64, durable offset u64, bytes of the group's other records u32, commits u32. */
   group: 16,
-  /** A checkpoint. `version` is where replay starts; payload: data bytes u64, generation u64, flags u32. */
+  /** A checkpoint. `version` is where replay starts; payload: flags u32, an extent for each data file. */
   checkpoint: 17,
 } as const;
 
@@ -226,27 +227,31 @@ export function groupOf(record: WalRecord): GroupHeader | undefined {
 export interface CheckpointMark {
   /** Commits up to this version are in the data file. */
   readonly version: number;
-  /** Bytes of the data file that are durable. */
-  readonly dataBytes: number;
-  readonly generation: number;
+  /** The data files and how much of each is durable, the older one first. */
+  readonly extents: readonly DataExtent[];
   /** Written at a clean close: nothing was acknowledged behind it. */
   readonly closing: boolean;
 }
 
-export const checkpointPayloadBytes = 20;
 const closingFlag = 1;
 
+export function checkpointPayloadBytes(mark: CheckpointMark): number {
+  return 4 + mark.extents.length * extentBytes;
+}
+
 export function writeCheckpointPayload(target: Buffer, offset: number, mark: CheckpointMark): void {
-  writeU64(target, mark.dataBytes, offset);
-  writeU64(target, mark.generation, offset + 8);
-  target.writeUInt32LE(mark.closing ? closingFlag : 0, offset + 16);
+  target.writeUInt32LE(mark.closing ? closingFlag : 0, offset);
+  mark.extents.forEach((extent, i) => writeExtent(target, offset + 4 + i * extentBytes, extent));
 }
 
 export function checkpointOf(record: WalRecord): CheckpointMark | undefined {
-  if (record.op !== walOp.checkpoint || record.payload.length !== checkpointPayloadBytes) return undefined;
-  const dataBytes = readU64(record.payload, 0);
-  const generation = readU64(record.payload, 8);
-  if (dataBytes === undefined || generation === undefined) return undefined;
-  const closing = (record.payload.readUInt32LE(16) & closingFlag) !== 0;
-  return { version: record.version, dataBytes, generation, closing };
+  const { op, version, payload } = record;
+  if (op !== walOp.checkpoint || payload.length < 4 + extentBytes) return undefined;
+  const extents: DataExtent[] = [];
+  for (let offset = 4; offset + extentBytes <= payload.length; offset += extentBytes) {
+    const extent = readExtent(payload, offset);
+    if (extent === undefined) return undefined;
+    extents.push(extent);
+  }
+  return { version, extents, closing: (payload.readUInt32LE(0) & closingFlag) !== 0 };
 }

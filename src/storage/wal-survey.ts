@@ -4,9 +4,9 @@
 // Each segment says the last version before it. A segment's successor decides where it ends: what it holds from the
 // successor's base version on is superseded, whatever its state. Only the last segment may end torn.
 
-import { DocDBError } from "../base/errors.ts";
 import { readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
+import { damaged } from "./disk-errors.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import { activateNext, removeIfThere } from "./wal-log.ts";
 import {
@@ -121,12 +121,6 @@ export async function readSegmentHeader(fs: FileSystem, path: string): Promise<S
   } finally {
     await file.close();
   }
-}
-
-/** The files of a database don't allow it to be opened. The message names the file. */
-export function damaged(path: string, reason: string, cause?: unknown): DocDBError {
-  const message = `The database can't be opened: ${path}: ${reason}. Nothing was changed.`;
-  return new DocDBError("DATABASE_CORRUPT", message, { metadata: { path }, cause });
 }
 
 function judge(segment: Segment, end: SegmentEnd, next: Segment | undefined): Corruption | undefined {

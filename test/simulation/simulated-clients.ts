@@ -37,7 +37,7 @@ export async function runClient(engine: Engine, options: ClientOptions): Promise
     const dice = options.random.below(100);
     let alive = true;
     if (dice < 35) await readOne(engine, options);
-    else if (dice < 92) alive = await writeSome(engine, options);
+    else if (dice < 91) alive = await writeSome(engine, options);
     else if (dice < 96)
       await tolerate(options, () => engine.execute({ op: "checkpointDatabase", database: options.database }));
     else await listSome(engine, options);

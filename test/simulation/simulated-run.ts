@@ -86,6 +86,8 @@ async function session(run: Run, operations: number): Promise<void> {
     segmentBytes: 4096,
     checkpointBytes: 6000,
     keepSegments: 1,
+    compactionBytes: 4000,
+    compactionDeadRatio: 0.3,
   });
   try {
     await Promise.all([...run.models].map(([name, model]) => work(run, engine, name, model, operations)));

@@ -1,0 +1,192 @@
+// Compaction: gives back the space of what was replaced or deleted, while reads and writes go on.
+//
+//   1. a new data file, `<db>.compact`, of the next generation; its header and name are made durable
+//   2. appends go to it from now on, beginning with the collections that there are
+//   3. shard by shard, what is live in the old file is copied behind them, and the index follows
+//   4. the old file is given up; a checkpoint that knows only the new one; rename over `<db>.data`; directory sync
+//
+// Invariants
+// 1. Until step 4's checkpoint both files count: checkpoints name both, and recovery opens both. A crash or a failure
+//    leaves a sound database with two files, and the next compaction goes on from there.
+// 2. Copies are made between two groups of commits and only of entries that are still the newest, so the two never part.
+// 3. A record that can't be read ends the compaction: the old file stays.
+// 4. Tombstones of the old file are not copied: with it goes every older record that they hide. Replay never goes back
+//    behind a checkpoint, and a checkpoint precedes the end of the old file.
+
+import { DocDBError } from "../base/errors.ts";
+import type { FileSystem, Platform } from "../platform/platform.ts";
+import { Turn } from "../platform/turn.ts";
+import { dataBytesOf, encodeDataRecords, type Mutation } from "./commit.ts";
+import { DataFile, createDataFile } from "./data-file.ts";
+import type { DataFiles } from "./data-files.ts";
+import { dataRecordHeaderBytes } from "./data-format.ts";
+import type { Collection, DocumentIndex } from "./document-index.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { IndexEntry, IndexShard } from "./index-shard.ts";
+import type { Layout } from "./layout.ts";
+import { removeIfThere } from "./wal-log.ts";
+
+/** Bytes that are copied between two groups of commits: a millisecond's work. */
+const batchBytes = 256 * 1024;
+
+export interface CompactionParts {
+  readonly platform: Platform;
+  readonly layout: Layout;
+  readonly databaseId: number;
+  readonly data: DataFiles;
+  readonly index: DocumentIndex;
+  readonly committer: GroupCommit;
+  /** Whether to stop after the shard under way; what was copied is kept. */
+  readonly stopped: () => boolean;
+  /** Told of the documents copied so far, after each shard. */
+  readonly onProgress: (documents: number) => void;
+}
+
+/** Steps 1 to 3: when it returns nothing points into the older data file any more. Returns the documents copied. */
+export async function moveLiveRecords(parts: CompactionParts): Promise<number> {
+  if (parts.data.previous === undefined) await startGeneration(parts);
+  const turn = new Turn(parts.platform.clock);
+  let documents = 0;
+  for (const collection of [...parts.index.collections]) {
+    for (const shard of collection.table.shards) {
+      if (parts.stopped()) throw new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
+      documents += await moveShard(parts, collection, shard);
+      parts.onProgress(documents);
+      await turn.pause();
+    }
+  }
+  return documents;
+}
+
+/**
+ * Step 4 behind the checkpoint: the new generation takes the data file's name. Only when a checkpoint record names it alone,
+ * because the old file goes with this.
+ */
+export async function adoptCompacted(fs: FileSystem, layout: Layout, data: DataFiles): Promise<void> {
+  await fs.rename(layout.compact, layout.data);
+  data.needsAdoption = false;
+  await fs.syncDirectory(layout.dataDirectory);
+}
+
+/** Whether enough of the data files is dead. */
+export function wantsCompaction(data: DataFiles, index: DocumentIndex, minBytes: number, deadRatio: number): boolean {
+  if (data.bytes < minBytes) return false;
+  let live = 0;
+  for (const { table } of index.collections) live += table.liveRecordBytes;
+  return data.bytes - live >= data.bytes * deadRatio;
+}
+
+async function startGeneration(parts: CompactionParts): Promise<void> {
+  const { platform, layout, databaseId, data, index, committer } = parts;
+  const header = {
+    databaseId,
+    generation: data.current.header.generation + 1,
+    salt: platform.random.u32(),
+  };
+  // A name that an older compaction gave away must not come back over the new file.
+  await platform.fs.syncDirectory(layout.dataDirectory);
+  await removeIfThere(platform.fs, layout.compact);
+  await createDataFile(platform.fs, layout.compact, header);
+  await platform.fs.syncDirectory(layout.dataDirectory);
+  const file = await DataFile.open(platform.fs, layout.compact);
+  try {
+    await committer.exclusive(async () => {
+      if (committer.readOnly !== undefined) throw committer.readOnly;
+      const commit = { version: committer.lastVersion, mutations: collectionRecords(index) };
+      const bytes = encodeDataRecords([commit], header.salt);
+      await file.append(bytes);
+      file.accept(bytes.length);
+      data.startGeneration(file);
+    });
+  } catch (error) {
+    await file.close();
+    await removeIfThere(platform.fs, layout.compact).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What the new file must say of collections, so that the index can be rebuilt from it alone. */
+function collectionRecords(index: DocumentIndex): Mutation[] {
+  const records = [...index.collections].map((collection) => ({
+    kind: "createCollection" as const,
+    collection: collection.id,
+    idLow: collection.nextId % 2 ** 32,
+    idHigh: Math.floor(collection.nextId / 2 ** 32),
+    createTimeMs: collection.createTimeMs,
+    updateTimeMs: collection.createTimeMs,
+    content: Buffer.from(collection.name, "utf8"),
+  }));
+  const last = index.nextCollectionId - 1;
+  if (index.collection(last) !== undefined) return records;
+  const times = { createTimeMs: 0, updateTimeMs: 0 };
+  const dropped = { kind: "dropCollection" as const, collection: last, idLow: 0, idHigh: 0, ...times };
+  return [...records, { ...dropped, content: new Uint8Array() }];
+}
+
+interface Live {
+  readonly low: number;
+  readonly high: number;
+  readonly entry: IndexEntry;
+}
+
+async function moveShard(parts: CompactionParts, collection: Collection, shard: IndexShard): Promise<number> {
+  const { previous } = parts.data;
+  if (previous === undefined) return 0;
+  const live: Live[] = [];
+  shard.forEach((low, high, entry) => {
+    if (entry.parity === previous.parity && !entry.deleted) live.push({ low, high, entry });
+  });
+  // In the order of the file, so that a cold disk is read forwards.
+  live.sort((a, b) => a.entry.offset - b.entry.offset);
+  let start = 0;
+  while (start < live.length) {
+    let end = start;
+    for (let bytes = 0; end < live.length && bytes < batchBytes; end++) bytes += (live[end] as Live).entry.length;
+    await moveBatch(parts, collection, previous, live.slice(start, end));
+    start = end;
+  }
+  shard.dropTombstones(previous.parity);
+  return live.length;
+}
+
+async function moveBatch(
+  parts: CompactionParts,
+  collection: Collection,
+  previous: DataFile,
+  batch: readonly Live[],
+): Promise<void> {
+  const { data, index, committer } = parts;
+  const records = await Promise.all(
+    batch.map(async ({ low, high, entry }) => {
+      const expected = { collection: collection.id, idLow: low, idHigh: high, version: entry.version };
+      return { entry, record: await previous.read(entry.offset, entry.length, expected) };
+    }),
+  );
+  await committer.exclusive(async () => {
+    if (committer.readOnly !== undefined) throw committer.readOnly;
+    if (index.collection(collection.id) !== collection) return;
+    const current = records.filter(({ entry, record }) => {
+      const now = collection.table.get(record.idLow, record.idHigh);
+      return now?.version === entry.version && now.parity === entry.parity;
+    });
+    const commits = current.map(({ record }) => ({
+      version: record.version,
+      mutations: [{ ...record, kind: "put" as const }],
+    }));
+    const file = data.current;
+    const bytes = encodeDataRecords(commits, file.header.salt);
+    try {
+      await file.append(bytes);
+    } catch (error) {
+      await file.discard().catch(() => undefined);
+      throw error;
+    }
+    let offset = file.tail;
+    file.accept(bytes.length);
+    for (const { entry, record } of current) {
+      const length = dataRecordHeaderBytes + record.content.length;
+      collection.table.set(record.idLow, record.idHigh, { ...entry, offset, length, parity: file.parity });
+      offset += length;
+    }
+  });
+}
