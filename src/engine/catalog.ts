@@ -14,6 +14,7 @@ import { DocDBError } from "../base/errors.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
 import { readWholeFile, replaceFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
+import { diskError } from "../storage/disk-errors.ts";
 
 export const catalogFormatVersion = 1;
 const magic = Buffer.from("DOCDBCAT", "latin1");
@@ -101,7 +102,11 @@ export class Catalog {
       const entries = new Map(this.#entries);
       edit(entries);
       const ids = [...entries.values()].map((entry) => entry.id);
-      await this.#replace(entries, Math.max(this.#nextId, ...ids.map((id) => id + 1)));
+      try {
+        await this.#replace(entries, Math.max(this.#nextId, ...ids.map((id) => id + 1)));
+      } catch (error) {
+        throw diskError("The catalog was not changed", error);
+      }
     });
     this.#writing = result.catch(() => undefined);
     return result;

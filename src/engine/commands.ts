@@ -120,10 +120,10 @@ export interface CommandTable {
   };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
-  /** Gives back the space of what was replaced or deleted; reads and writes go on. Progress goes to the context. */
+  /** Gives back the space of what was replaced or deleted; reads and writes go on. Joins one that is under way. */
   compactDatabase: {
     request: { database: string };
-    result: { documents: number; bytesBefore: number; bytesAfter: number };
+    result: CompactionProgress & { bytesReclaimed: number };
   };
 }
 
@@ -153,8 +153,16 @@ export interface ExecutionContext {
   readonly signal?: AbortSignal | undefined;
   /** Called once, when all that is left is waiting for the disk: the command's slot can serve another one. */
   readonly releaseSlot?: (() => void) | undefined;
-  /** Told of the documents that long work has dealt with so far. */
-  readonly onProgress?: ((documents: number) => void) | undefined;
+  /** Told how far a compaction has come. */
+  readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
+}
+
+/** How far a compaction has come. */
+export interface CompactionProgress {
+  readonly documents: number;
+  readonly bytes: number;
+  /** Bytes that there are to copy; an estimate while writes go on. */
+  readonly bytesTotal: number;
 }
 
 /** What runs commands: the engine, or something in front of it that queues them. */

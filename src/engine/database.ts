@@ -16,7 +16,7 @@ import type { Collection } from "../storage/document-index.ts";
 import { smallestIdsAfter } from "../storage/id-order.ts";
 import { type CompactionResult, type Located, Store, type StoreOptions } from "../storage/store.ts";
 import { Collections } from "./collections.ts";
-import type { DocumentRecord, DocumentStamp, ExecutionContext, Outcome, Page, WriteOperation } from "./commands.ts";
+import type { CompactionProgress, DocumentRecord, DocumentStamp, ExecutionContext, Outcome, Page, WriteOperation } from "./commands.ts";
 import { PendingWrites } from "./pending.ts";
 import { documentNotFound, WritePlan } from "./write-plan.ts";
 
@@ -154,7 +154,7 @@ export class Database {
   }
 
   /** Gives back the space of what was replaced or deleted. */
-  compact(onProgress?: (documents: number) => void): Promise<CompactionResult> {
+  compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
     return this.#store.compact(onProgress);
   }
 

@@ -6,7 +6,8 @@ import { DocDBError } from "../base/errors.ts";
 import { checkName } from "../base/names.ts";
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
-import { type FsyncMode } from "../storage/group-commit.ts";
+import { diskError } from "../storage/disk-errors.ts";
+import type { FsyncMode } from "../storage/group-commit.ts";
 import { databaseOf, layoutOf } from "../storage/layout.ts";
 import { createStore, type StoreOptions } from "../storage/store.ts";
 import type { Observer } from "../telemetry/observer.ts";
@@ -206,9 +207,10 @@ export class Engine implements Executor {
     try {
       await createStore(this.#storeOptions(adding));
     } catch (error) {
-      await removeFiles(platform.fs, directory, name);
-      await this.#catalog.remove(adding);
-      throw creationError(name, error);
+      // Should this fail too, the next start clears it away: the catalog calls the database unfinished.
+      await removeFiles(platform.fs, directory, name).catch(() => undefined);
+      await this.#catalog.remove(adding).catch(() => undefined);
+      throw diskError(`Database ${name} was not created`, error);
     }
     const slot = this.#addSlot(await this.#catalog.setState(adding, "ready"));
     await slot.use(() => Promise.resolve());
@@ -233,7 +235,9 @@ export class Engine implements Executor {
     const { platform, directory, onDatabaseState } = this.#options;
     const deleting = await this.#catalog.setState(slot.entry, "deleting");
     await slot.remove();
-    await removeFiles(platform.fs, directory, slot.entry.name);
+    await removeFiles(platform.fs, directory, slot.entry.name).catch((error: unknown) => {
+      throw diskError(`The files of database ${name} could not all be removed; a restart goes on with it`, error);
+    });
     await this.#catalog.remove(deleting);
     this.#slots.delete(name.toLowerCase());
     onDatabaseState?.({ database: slot.entry.name, state: "deleted" });
@@ -276,9 +280,4 @@ async function refuseForeignFiles(fs: FileSystem, directory: string, database: s
       throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database, path: `${folder}/${name}` } });
     }
   }
-}
-
-function creationError(name: string, error: unknown): unknown {
-  if (!isErrno(error, "ENOSPC") && !isErrno(error, "EDQUOT")) return error;
-  return new DocDBError("DISK_FULL", `The disk is full: database ${name} was not created.`, { cause: error });
 }

@@ -8,7 +8,7 @@
 
 import type { Deadline } from "@grpc/grpc-js";
 import { DocDBError } from "../base/errors.ts";
-import type { Command, CommandName, Executor, Result } from "../engine/commands.ts";
+import type { Command, CommandName, ExecutionContext, Executor, Result } from "../engine/commands.ts";
 import type { Clock, Randomness, Timer } from "../platform/platform.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
@@ -84,11 +84,14 @@ export class CallContext implements GatedCall {
   }
 
   /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
-  async execute<K extends CommandName>(command: Command<K>): Promise<Result<K>> {
+  async execute<K extends CommandName>(
+    command: Command<K>,
+    onProgress?: ExecutionContext["onProgress"],
+  ): Promise<Result<K>> {
     const changing = readingCommands.has(command.op) ? 0 : 1;
     this.#changing += changing;
     try {
-      return await this.#environment.executor.execute(command, { signal: this.#abort.signal });
+      return await this.#environment.executor.execute(command, { signal: this.#abort.signal, onProgress });
     } finally {
       this.#changing -= changing;
     }

@@ -1,19 +1,64 @@
-// docdb.v1.OperationsService: for whoever runs the server. So far it has checkpoints.
+// docdb.v1.OperationsService: for whoever runs the server. So far it has checkpoints and compaction.
 
+import { CompactDatabaseResponse, CompactionPhase } from "../../gen/docdb/v1/operations.ts";
 import type { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
+import type { CompactionProgress } from "../engine/commands.ts";
+import type { Clock } from "../platform/platform.ts";
+import type { CallEnvironment } from "./call-context.ts";
 import { missingRpc, missingStream } from "./not-implemented.ts";
 import type { Handlers } from "./service.ts";
 import { durationOf } from "./times.ts";
 
-export const operationsService: Handlers<typeof OperationsServiceService> = {
-  getStats: missingRpc("GetStats", "ListDatabases, ListCollections and the health service tell states and sizes."),
-  getMetrics: missingRpc("GetMetrics"),
+/** Time between two messages of progress. */
+const progressMs = 500;
 
-  async checkpointDatabase({ database }, context) {
-    const { version, durationMs } = await context.execute({ op: "checkpointDatabase", database });
-    return { version: BigInt(version), duration: durationOf(durationMs) };
-  },
+export function operationsService({ clock }: CallEnvironment): Handlers<typeof OperationsServiceService> {
+  return {
+    getStats: missingRpc("GetStats", "ListDatabases, ListCollections and the health service tell states and sizes."),
+    getMetrics: missingRpc("GetMetrics"),
 
-  compactDatabase: missingStream("CompactDatabase"),
-  verifyDatabase: missingStream("VerifyDatabase", "Every read checks the document that it returns."),
-};
+    async checkpointDatabase({ database }, context) {
+      const { version, durationMs } = await context.execute({ op: "checkpointDatabase", database });
+      return { version: BigInt(version), duration: durationOf(durationMs) };
+    },
+
+    async *compactDatabase({ database }, context) {
+      let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal: 0 };
+      const work = context.execute({ op: "compactDatabase", database }, (now) => (progress = now));
+      while (!(await endsWithin(work, progressMs, clock))) {
+        yield progressOnWire(progress, CompactionPhase.COPYING);
+      }
+      const result = await work;
+      const done = progressOnWire(result, CompactionPhase.DONE);
+      yield { ...done, bytesReclaimed: BigInt(result.bytesReclaimed) };
+    },
+
+    verifyDatabase: missingStream("VerifyDatabase", "Every read checks the document that it returns."),
+  };
+}
+
+function progressOnWire({ documents, bytes, bytesTotal }: CompactionProgress, phase: CompactionPhase): CompactDatabaseResponse {
+  return {
+    phase,
+    recordsCopied: BigInt(documents),
+    bytesCopied: BigInt(bytes),
+    bytesTotal: BigInt(bytesTotal),
+    bytesReclaimed: 0n,
+  };
+}
+
+/** Whether `work` ends, well or badly, within this time. */
+async function endsWithin(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  let stopWaiting: (() => void) | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    const timer = clock.after(limitMs, () => resolve(false));
+    stopWaiting = () => timer.cancel();
+  });
+  const ended = work.then(
+    () => true,
+    () => true,
+  );
+  const result = await Promise.race([ended, late]);
+  stopWaiting?.();
+  return result;
+}

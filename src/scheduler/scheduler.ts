@@ -37,8 +37,7 @@ export class Scheduler implements Executor {
   #queued = 0;
   #busySlots = 0;
   #running = 0;
-  #draining = false;
-  #onDrained: (() => void) | undefined;
+  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   constructor(engine: Executor, options: SchedulerOptions) {
     this.#engine = engine;
@@ -72,15 +71,13 @@ export class Scheduler implements Executor {
 
   /** Takes no more commands and resolves when the last one has ended. */
   drain(): Promise<void> {
-    this.#draining = true;
-    if (this.#running === 0 && this.#queued === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onDrained = resolve;
-    });
+    this.#drained ??= Promise.withResolvers<void>();
+    this.#checkDrained();
+    return this.#drained.promise;
   }
 
   #refusal(queue: string): DocDBError | undefined {
-    if (this.#draining) return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
+    if (this.#drained !== undefined) return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
     const { queuePerDatabase, queueTotal } = this.#options;
     const depth = this.#queues.get(queue)?.length ?? 0;
     if (depth < queuePerDatabase && this.#queued < queueTotal) return undefined;
@@ -157,7 +154,7 @@ export class Scheduler implements Executor {
   }
 
   #checkDrained(): void {
-    if (this.#draining && this.#running === 0 && this.#queued === 0) this.#onDrained?.();
+    if (this.#running === 0 && this.#queued === 0) this.#drained?.resolve();
   }
 }
 

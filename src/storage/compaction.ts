@@ -16,7 +16,7 @@
 import { DocDBError } from "../base/errors.ts";
 import type { FileSystem, Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
-import { dataBytesOf, encodeDataRecords, type Mutation } from "./commit.ts";
+import { encodeDataRecords, type Mutation } from "./commit.ts";
 import { DataFile, createDataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import { dataRecordHeaderBytes } from "./data-format.ts";
@@ -38,24 +38,36 @@ export interface CompactionParts {
   readonly committer: GroupCommit;
   /** Whether to stop after the shard under way; what was copied is kept. */
   readonly stopped: () => boolean;
-  /** Told of the documents copied so far, after each shard. */
-  readonly onProgress: (documents: number) => void;
+  /** Told how far it has come, after each shard. */
+  readonly onProgress: (progress: CompactionProgress) => void;
 }
 
-/** Steps 1 to 3: when it returns nothing points into the older data file any more. Returns the documents copied. */
-export async function moveLiveRecords(parts: CompactionParts): Promise<number> {
-  if (parts.data.previous === undefined) await startGeneration(parts);
+/** How far a compaction has come. */
+export interface CompactionProgress {
+  /** Documents and bytes copied so far. */
+  readonly documents: number;
+  readonly bytes: number;
+  /** Bytes that there are to copy; an estimate while writes go on. */
+  readonly bytesTotal: number;
+}
+
+/** Steps 1 to 3: when it returns nothing points into the older data file any more. */
+export async function moveLiveRecords(parts: CompactionParts): Promise<CompactionProgress> {
+  const { data, index, onProgress, stopped } = parts;
+  if (data.previous === undefined) await startGeneration(parts);
   const turn = new Turn(parts.platform.clock);
-  let documents = 0;
-  for (const collection of [...parts.index.collections]) {
+  const bytesTotal = liveBytes(index);
+  let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
+  for (const collection of [...index.collections]) {
     for (const shard of collection.table.shards) {
-      if (parts.stopped()) throw new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
-      documents += await moveShard(parts, collection, shard);
-      parts.onProgress(documents);
+      if (stopped()) throw new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
+      const moved = await moveShard(parts, collection, shard);
+      progress = { documents: progress.documents + moved.length, bytes: progress.bytes + bytesOf(moved), bytesTotal };
+      onProgress(progress);
       await turn.pause();
     }
   }
-  return documents;
+  return progress;
 }
 
 /**
@@ -71,9 +83,17 @@ export async function adoptCompacted(fs: FileSystem, layout: Layout, data: DataF
 /** Whether enough of the data files is dead. */
 export function wantsCompaction(data: DataFiles, index: DocumentIndex, minBytes: number, deadRatio: number): boolean {
   if (data.bytes < minBytes) return false;
+  return data.bytes - liveBytes(index) >= data.bytes * deadRatio;
+}
+
+function liveBytes(index: DocumentIndex): number {
   let live = 0;
   for (const { table } of index.collections) live += table.liveRecordBytes;
-  return data.bytes - live >= data.bytes * deadRatio;
+  return live;
+}
+
+function bytesOf(moved: readonly Live[]): number {
+  return moved.reduce((total, { entry }) => total + entry.length, 0);
 }
 
 async function startGeneration(parts: CompactionParts): Promise<void> {
@@ -129,10 +149,10 @@ interface Live {
   readonly entry: IndexEntry;
 }
 
-async function moveShard(parts: CompactionParts, collection: Collection, shard: IndexShard): Promise<number> {
+async function moveShard(parts: CompactionParts, collection: Collection, shard: IndexShard): Promise<Live[]> {
   const { previous } = parts.data;
-  if (previous === undefined) return 0;
   const live: Live[] = [];
+  if (previous === undefined) return live;
   shard.forEach((low, high, entry) => {
     if (entry.parity === previous.parity && !entry.deleted) live.push({ low, high, entry });
   });
@@ -146,7 +166,7 @@ async function moveShard(parts: CompactionParts, collection: Collection, shard: 
     start = end;
   }
   shard.dropTombstones(previous.parity);
-  return live.length;
+  return live;
 }
 
 async function moveBatch(

@@ -7,6 +7,8 @@
 
 /** Paths of one database's files. */
 export interface Layout {
+  /** Name of the database. */
+  readonly database: string;
   readonly dataDirectory: string;
   readonly walDirectory: string;
   readonly data: string;
@@ -24,6 +26,7 @@ export function layoutOf(directory: string, database: string): Layout {
   const walDirectory = `${directory}/wal`;
   const wal = `${walDirectory}/${database}.wal`;
   return {
+    database,
     dataDirectory,
     walDirectory,
     data: `${dataDirectory}/${database}.data`,

@@ -126,7 +126,7 @@ async function findBase(
   if (lack !== undefined) throw damaged(layout.data, lack);
   if (replayFrom > 0) {
     const why = typeof snapshot === "string" ? snapshot : "it does not fit the data files or the WAL";
-    observer.event("warn", "rebuilding the index from the data files", { database: layout.data, why });
+    observer.event("warn", "rebuilding the index from the data files", { database: layout.database, why });
   }
   const index = new DocumentIndex();
   for (const { generation, bytes } of extents) {

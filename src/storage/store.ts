@@ -6,7 +6,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
-import { adoptCompacted, moveLiveRecords, wantsCompaction } from "./compaction.ts";
+import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { createDataFile, type DataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import type { DataRecord } from "./data-format.ts";
@@ -41,12 +41,9 @@ export interface StoreOptions {
 }
 
 /** What a compaction did. */
-export interface CompactionResult {
-  /** Documents copied. */
-  readonly documents: number;
-  /** Bytes of the data files before and after. */
-  readonly bytesBefore: number;
-  readonly bytesAfter: number;
+export interface CompactionResult extends CompactionProgress {
+  /** Bytes by which the data files became smaller. Writes that went on meanwhile count against it. */
+  readonly bytesReclaimed: number;
 }
 
 /** A document's newest version, as the index has it, and the file that it stands in. */
@@ -84,8 +81,11 @@ export class Store {
   #nextVersion: number;
   #checkpointVersion: number;
   #checkpointing: Promise<number> | undefined;
+  /** The one that follows the one under way. */
+  #nextCheckpoint: Promise<number> | undefined;
   #walBytesSinceCheckpoint = 0;
   #compacting: Promise<CompactionResult> | undefined;
+  readonly #onProgress = new Set<(progress: CompactionProgress) => void>();
   readonly #leases = new ReadLeases();
   #closing = false;
 
@@ -127,7 +127,7 @@ export class Store {
       const what = `the WAL is damaged (${path}, offset ${offset}: ${reason}). Commits after version ${good} are not served.`;
       store.#committer.latch(what, undefined);
     }
-    if (replayed > 0) observer.event("info", "recovered", { database: layout.data, replayed, lastVersion });
+    if (replayed > 0) observer.event("info", "recovered", { database: layout.database, replayed, lastVersion });
     if (corruption === undefined && recovered.data.previous !== undefined) store.#compactInBackground();
     return store;
   }
@@ -182,30 +182,47 @@ export class Store {
     return { version, done };
   }
 
-  /** Writes a checkpoint of everything visible; joins one that is under way. Returns the version that it covers. */
+  /**
+   * Writes a checkpoint of everything that is visible now; returns the version that it covers. One that is under way may have
+   * begun too early for that, so this waits for it and is shared by all who ask meanwhile.
+   */
   checkpoint(): Promise<number> {
-    this.#checkpointing ??= this.#checkpoint(false).finally(() => {
+    if (this.#checkpointing !== undefined) {
+      this.#nextCheckpoint ??= this.#checkpointing
+        .catch(() => undefined)
+        .then(() => {
+          this.#nextCheckpoint = undefined;
+          return this.checkpoint();
+        });
+      return this.#nextCheckpoint;
+    }
+    this.#checkpointing = this.#checkpoint(false).finally(() => {
       this.#checkpointing = undefined;
     });
     return this.#checkpointing;
   }
 
   /**
-   * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told of
-   * the documents copied so far. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
+   * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told how
+   * far it has come. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
    */
-  compact(onProgress: (documents: number) => void = () => undefined): Promise<CompactionResult> {
-    this.#compacting ??= this.#compact(onProgress).finally(() => {
+  async compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
+    if (onProgress !== undefined) this.#onProgress.add(onProgress);
+    this.#compacting ??= this.#compact().finally(() => {
       this.#compacting = undefined;
     });
-    return this.#compacting;
+    try {
+      return await this.#compacting;
+    } finally {
+      if (onProgress !== undefined) this.#onProgress.delete(onProgress);
+    }
   }
 
   /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#compacting?.catch(() => undefined);
-    await this.#checkpointing?.catch(() => undefined);
+    await (this.#nextCheckpoint ?? this.#checkpointing)?.catch(() => undefined);
     await this.#committer.exclusive(() => Promise.resolve());
     try {
       const changed = this.#wal.isOpen || this.#checkpointVersion < this.visibleVersion;
@@ -218,7 +235,7 @@ export class Store {
     await this.#data.close();
   }
 
-  async #compact(onProgress: (documents: number) => void): Promise<CompactionResult> {
+  async #compact(): Promise<CompactionResult> {
     const { platform, layout, databaseId } = this.#options;
     if (this.readOnly !== undefined) throw this.readOnly;
     const bytesBefore = this.#data.bytes;
@@ -227,7 +244,10 @@ export class Store {
       // The last compaction's end may be missing: it needs a checkpoint.
       if (this.#data.previous === undefined && this.#data.needsAdoption) await this.checkpoint();
       const stopped = (): boolean => this.#closing;
-      const documents = await moveLiveRecords({ ...parts, onProgress, stopped });
+      const onProgress = (progress: CompactionProgress): void => {
+        for (const listener of this.#onProgress) listener(progress);
+      };
+      const progress = await moveLiveRecords({ ...parts, onProgress, stopped });
       // A checkpoint that began while both files counted must not end when only one does.
       while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
       const previous = this.#data.dropPrevious();
@@ -237,7 +257,7 @@ export class Store {
         await this.#leases.readersGone();
         await previous.close();
       }
-      return { documents, bytesBefore, bytesAfter: this.#data.bytes };
+      return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#data.bytes) };
     } catch (error) {
       throw diskError("The compaction did not end; what it did is kept", error);
     }
@@ -250,7 +270,7 @@ export class Store {
 
   #warn(message: string, error: unknown): void {
     const { layout, observer } = this.#options;
-    observer.event("warn", message, { database: layout.data, error });
+    observer.event("warn", message, { database: layout.database, error });
   }
 
   async #checkpoint(closing: boolean): Promise<number> {

@@ -1,7 +1,7 @@
 // Trimming the WAL: removing older segments that no recovery can need any more.
 
 import type { FileSystem } from "../platform/platform.ts";
-import { databaseOf, type Layout, olderSegments } from "./layout.ts";
+import { type Layout, olderSegments } from "./layout.ts";
 import { readSegmentHeader } from "./wal-survey.ts";
 
 /**
@@ -9,8 +9,7 @@ import { readSegmentHeader } from "./wal-survey.ts";
  * segments. A segment ends where its successor says that it begins.
  */
 export async function trimSegments(fs: FileSystem, layout: Layout, version: number, keep: number): Promise<void> {
-  const database = databaseOf(layout.activeSegment.slice(layout.walDirectory.length + 1));
-  const numbers = olderSegments(database, await fs.readdir(layout.walDirectory));
+  const numbers = olderSegments(layout.database, await fs.readdir(layout.walDirectory));
   let removed = 0;
   for (const [i, number] of numbers.entries()) {
     if (i >= numbers.length - keep) break;

@@ -54,11 +54,12 @@ export async function readSegment(
       return { kind: kindOfDamage(bytes, offset, header), offset, lastVersion, durableOffset };
     }
     durableOffset = Math.max(durableOffset, group.header.durableOffset);
-    if (!(await visit(group))) break;
+    if (!(await visit(group))) return { kind: "clean", offset, lastVersion, durableOffset };
     offset = group.end;
     lastVersion = group.lastVersion;
   }
-  return { kind: "clean", offset, lastVersion, durableOffset };
+  // A file that ends before what it calls durable has lost its end.
+  return { kind: offset < durableOffset ? "corrupt" : "clean", offset, lastVersion, durableOffset };
 }
 
 /** The group at `offset`, whole and valid, or undefined. */

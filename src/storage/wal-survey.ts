@@ -50,8 +50,7 @@ export interface WalSurvey {
 /** Lists the segments without a gap up to the active one, oldest first. Finishes a change of segments that was cut short. */
 export async function findSegments(fs: FileSystem, layout: Layout, databaseId: number): Promise<Segment[]> {
   const names = await fs.readdir(layout.walDirectory);
-  const database = layout.activeSegment.slice(layout.walDirectory.length + 1, -".wal".length);
-  const older = olderSegments(database, names);
+  const older = olderSegments(layout.database, names);
   if (!(await fs.exists(layout.activeSegment))) await finishActivation(fs, layout, databaseId, older.at(-1) ?? 0);
   await removeIfThere(fs, layout.nextSegment);
   const active = await openHeader(fs, layout.activeSegment, databaseId);

@@ -102,12 +102,10 @@ export const CompactionPhase = {
   UNSPECIFIED: 0,
   /** COPYING - Copies what somebody can still read to a new file. */
   COPYING: 1,
-  /** CATCHING_UP - Copies what was written meanwhile. */
-  CATCHING_UP: 2,
   /** SWITCHING - Makes the new file durable and puts it in the place of the old one. */
-  SWITCHING: 3,
+  SWITCHING: 2,
   /** DONE - Has finished: the old file is gone. */
-  DONE: 4,
+  DONE: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -116,7 +114,6 @@ export type CompactionPhase = typeof CompactionPhase[keyof typeof CompactionPhas
 export namespace CompactionPhase {
   export type UNSPECIFIED = typeof CompactionPhase.UNSPECIFIED;
   export type COPYING = typeof CompactionPhase.COPYING;
-  export type CATCHING_UP = typeof CompactionPhase.CATCHING_UP;
   export type SWITCHING = typeof CompactionPhase.SWITCHING;
   export type DONE = typeof CompactionPhase.DONE;
   export type UNRECOGNIZED = typeof CompactionPhase.UNRECOGNIZED;
@@ -131,12 +128,9 @@ export function compactionPhaseFromJSON(object: any): CompactionPhase {
     case "COMPACTION_PHASE_COPYING":
       return CompactionPhase.COPYING;
     case 2:
-    case "COMPACTION_PHASE_CATCHING_UP":
-      return CompactionPhase.CATCHING_UP;
-    case 3:
     case "COMPACTION_PHASE_SWITCHING":
       return CompactionPhase.SWITCHING;
-    case 4:
+    case 3:
     case "COMPACTION_PHASE_DONE":
       return CompactionPhase.DONE;
     case -1:
@@ -152,8 +146,6 @@ export function compactionPhaseToJSON(object: CompactionPhase): string {
       return "COMPACTION_PHASE_UNSPECIFIED";
     case CompactionPhase.COPYING:
       return "COMPACTION_PHASE_COPYING";
-    case CompactionPhase.CATCHING_UP:
-      return "COMPACTION_PHASE_CATCHING_UP";
     case CompactionPhase.SWITCHING:
       return "COMPACTION_PHASE_SWITCHING";
     case CompactionPhase.DONE:
@@ -518,7 +510,7 @@ export interface CompactDatabaseRequest {
 export interface CompactDatabaseResponse {
   /** What the compaction is doing. */
   phase: CompactionPhase;
-  /** Documents and tombstones copied so far. */
+  /** Documents copied so far. */
   recordsCopied: bigint;
   /** Bytes copied so far. */
   bytesCopied: bigint;
@@ -4140,12 +4132,13 @@ export const OperationsServiceService = {
   },
   /**
    * Rewrites a database's data file without what nobody can read any more, and gives the space back, while reads and
-   * writes go on. Streams its progress, at least once a second; the last message has the phase DONE. Cancelling it
-   * leaves everything as it was.
+   * writes go on. Streams its progress, at least once a second; the last message has the phase DONE. A call joins a
+   * compaction that is under way. Cancelling the call ends the stream only: the compaction goes on.
    *
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): a failing disk or damaged files forbid writes.
-   * - DATA_LOSS (DOCUMENT_CORRUPT): a record couldn't be read. The compaction was given up, and nothing was changed.
-   * - RESOURCE_EXHAUSTED (DISK_FULL): there is no space for the new file. Nothing was changed.
+   * - DATA_LOSS (DOCUMENT_CORRUPT): a record couldn't be read, so the old file stays. What was copied counts; the next
+   *   compaction goes on from there.
+   * - RESOURCE_EXHAUSTED (DISK_FULL): there is no space for the new file. What was copied counts, as above.
    */
   compactDatabase: {
     path: "/docdb.v1.OperationsService/CompactDatabase" as const,
@@ -4194,12 +4187,13 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
   checkpointDatabase: handleUnaryCall<CheckpointDatabaseRequest, CheckpointDatabaseResponse>;
   /**
    * Rewrites a database's data file without what nobody can read any more, and gives the space back, while reads and
-   * writes go on. Streams its progress, at least once a second; the last message has the phase DONE. Cancelling it
-   * leaves everything as it was.
+   * writes go on. Streams its progress, at least once a second; the last message has the phase DONE. A call joins a
+   * compaction that is under way. Cancelling the call ends the stream only: the compaction goes on.
    *
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): a failing disk or damaged files forbid writes.
-   * - DATA_LOSS (DOCUMENT_CORRUPT): a record couldn't be read. The compaction was given up, and nothing was changed.
-   * - RESOURCE_EXHAUSTED (DISK_FULL): there is no space for the new file. Nothing was changed.
+   * - DATA_LOSS (DOCUMENT_CORRUPT): a record couldn't be read, so the old file stays. What was copied counts; the next
+   *   compaction goes on from there.
+   * - RESOURCE_EXHAUSTED (DISK_FULL): there is no space for the new file. What was copied counts, as above.
    */
   compactDatabase: handleServerStreamingCall<CompactDatabaseRequest, CompactDatabaseResponse>;
   /**
@@ -4270,12 +4264,13 @@ export interface OperationsServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Rewrites a database's data file without what nobody can read any more, and gives the space back, while reads and
-   * writes go on. Streams its progress, at least once a second; the last message has the phase DONE. Cancelling it
-   * leaves everything as it was.
+   * writes go on. Streams its progress, at least once a second; the last message has the phase DONE. A call joins a
+   * compaction that is under way. Cancelling the call ends the stream only: the compaction goes on.
    *
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): a failing disk or damaged files forbid writes.
-   * - DATA_LOSS (DOCUMENT_CORRUPT): a record couldn't be read. The compaction was given up, and nothing was changed.
-   * - RESOURCE_EXHAUSTED (DISK_FULL): there is no space for the new file. Nothing was changed.
+   * - DATA_LOSS (DOCUMENT_CORRUPT): a record couldn't be read, so the old file stays. What was copied counts; the next
+   *   compaction goes on from there.
+   * - RESOURCE_EXHAUSTED (DISK_FULL): there is no space for the new file. What was copied counts, as above.
    */
   compactDatabase(
     request: CompactDatabaseRequest,

@@ -20,8 +20,6 @@ export class Inode {
   #changes: Change[] = [];
   /** Open handles: an unlinked file takes space as long as it has any. */
   handles = 0;
-  /** Set by a write that the full disk cut short: the next one fails. */
-  outOfSpace = false;
 
   /** A file with this content, all of it durable. */
   constructor(content?: Uint8Array) {
@@ -76,7 +74,6 @@ export class Inode {
     this.cache.resize(0);
     this.cache.write(content.view(), 0);
     this.handles = 0;
-    this.outOfSpace = false;
   }
 
   /** Flips one bit of what the disk has, and of what reads see. */

@@ -12,6 +12,8 @@ import type { IoHost, Operation } from "./io-host.ts";
 import { sectorBytes } from "./power-loss.ts";
 
 export class SimulatedFile implements File {
+  /** Set by a write that the full disk cut short: the next one fails. */
+  #outOfSpace = false;
   readonly path: string;
   readonly #host: IoHost;
   readonly #inode: Inode;
@@ -99,8 +101,8 @@ export class SimulatedFile implements File {
   #write(source: Uint8Array, position: number): number {
     if (!this.#writable) throw systemError("EBADF", "write", this.path);
     if (source.length === 0) return 0;
-    if (this.#inode.outOfSpace) {
-      this.#inode.outOfSpace = false;
+    if (this.#outOfSpace) {
+      this.#outOfSpace = false;
       throw systemError("ENOSPC", "write", this.path);
     }
     const room = this.#host.disk.roomFor(this.#inode, position, source.length);
@@ -117,7 +119,7 @@ export class SimulatedFile implements File {
       case "noSpace": {
         if (source.length <= 1) throw systemError("ENOSPC", "write", this.path);
         const written = this.#write(this.#shorter(source), position);
-        this.#inode.outOfSpace = true;
+        this.#outOfSpace = true;
         return written;
       }
       case "misdirectedWrite":

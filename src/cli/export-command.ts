@@ -1,0 +1,80 @@
+// docdb export: writes all documents of a collection, as NDJSON or as one JSON array, with their exact texts.
+
+import { type Command, Option } from "commander";
+import type { Document } from "../client/index.ts";
+import { addressHelp, parseAddress } from "./address.ts";
+import { type ConnectionOptions, withClient, withConnection } from "./connection-options.ts";
+import { importEnvelope, oneLine } from "./envelope.ts";
+import { type DataSink, fileOutput, print, say, standardOutput } from "./output.ts";
+import { ProgressBar } from "./progress-bar.ts";
+
+interface Options extends ConnectionOptions {
+  readonly output?: string;
+  readonly withIds?: true;
+  readonly format: "ndjson" | "array";
+}
+
+const help = `
+Documents come in the order of their ids. In NDJSON a document whose text has line breaks is put on one line, which
+changes only white space; an array keeps every byte.
+
+Examples:
+  $ docdb export app/users > users.ndjson
+  $ docdb export app/users --with-ids --output users.ndjson
+  $ docdb export app/users --format array | jq length`;
+
+export function addExportCommand(program: Command): void {
+  const command = program
+    .command("export")
+    .description("write all documents of a collection")
+    .argument("<collection>", addressHelp)
+    .option("--output <file>", "write to this file, which appears when it is whole (default: stdout)")
+    .option("--with-ids", 'write {"id":"7","document":…}, as `docdb import --with-ids` reads it')
+    .addOption(new Option("--format <format>", "how to lay it out").choices(["ndjson", "array"]).default("ndjson"))
+    .addHelpText("after", help);
+  withConnection(command).action(async (place: string, options: Options) => {
+    const { database, collection } = parseAddress(place);
+    await withClient(options, async (client) => {
+      const sink = options.output === undefined ? standardOutput() : await fileOutput(options.output);
+      const documents = client.database(database).collection(collection);
+      const { documents: total } = await client.database(database).collections.get(collection);
+      // A bar between the lines of data would spoil both.
+      const bar = new ProgressBar(process.stderr, options.output !== undefined && options.json !== true);
+      try {
+        const count = await writeAll(documents.list({ pageSize: 1_000 }), sink, options, (written) =>
+          bar.show(written, total && written / total),
+        );
+        await sink.finish();
+        bar.clear();
+        if (options.output !== undefined) report(count, options);
+      } catch (error) {
+        bar.clear();
+        await sink.abandon();
+        throw error;
+      }
+    });
+  });
+}
+
+async function writeAll(
+  documents: AsyncIterable<Document<unknown>>,
+  sink: DataSink,
+  options: Options,
+  progress: (written: number) => void,
+): Promise<number> {
+  const array = options.format === "array";
+  let written = 0;
+  if (array) await sink.write("[");
+  for await (const document of documents) {
+    const text = options.withIds ? importEnvelope(document) : document.json;
+    await sink.write(array ? `${written === 0 ? "\n" : ",\n"}${text}` : `${oneLine(text)}\n`);
+    progress(++written);
+  }
+  if (array) await sink.write("\n]\n");
+  return written;
+}
+
+function report(count: number, options: Options): void {
+  if (options.json) print(JSON.stringify({ exported: count, file: options.output }));
+  else say(`Wrote ${count.toLocaleString("en-US")} documents to ${options.output}.`);
+}

@@ -1,0 +1,146 @@
+// One connection to a server, and the way every call takes: deadline, cancellation, errors, and the repetition of what
+// may be repeated. grpc-js's own repetitions are switched off, so that what is sent twice is decided here alone: a read
+// after any transient failure, a mutation only when the failure proves that it wasn't applied.
+
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client, type ClientUnaryCall, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
+import { type CallFacts, type CallKind, callError, cancelled, mayRepeat, tooLate } from "./call-error.ts";
+import { pauseMs, retryPolicy } from "./retry-policy.ts";
+
+/** What every call takes. */
+export interface CallOptions {
+  /**
+   * Milliseconds until the call is given up with DEADLINE_EXCEEDED, repetitions included; `Infinity` for never.
+   * Default: that of the connection.
+   */
+  readonly deadlineMs?: number | undefined;
+  /** Cancels the call: it rejects with CANCELLED. A mutation that was already sent may still be applied. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A unary RPC, as the generated service definitions describe it. */
+export interface Rpc<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
+
+const channelOptions = {
+  // Repetitions are decided here, so not by grpc-js, and not by a service configuration from a name server.
+  "grpc.enable_retries": 0,
+  "grpc.service_config_disable_resolution": 1,
+  // A connection of its own: closing it closes it, whatever else in this process talks to the same server.
+  "grpc.use_local_subchannel_pool": 1,
+  // A local server that was restarted is back soon, and asking for it costs next to nothing.
+  "grpc.initial_reconnect_backoff_ms": 10,
+  "grpc.max_reconnect_backoff_ms": 250,
+  // The server bounds what it sends.
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+  "grpc.enable_channelz": 0,
+} as const;
+
+/** A connection to the server on one socket. It is made by the first call, and made again when it broke. */
+export class Connection {
+  /** Absolute path of the server's socket. */
+  readonly socket: string;
+  readonly #defaultDeadlineMs: number;
+  readonly #client: Client;
+  readonly #running = new Set<Promise<unknown>>();
+  #closed = false;
+
+  /** INVALID_SETTING when no socket can have that path. */
+  constructor(socket: string, defaultDeadlineMs: number) {
+    this.socket = resolve(socket);
+    if (Buffer.byteLength(this.socket) > limits.socketPathBytes) {
+      const message = `A socket's path has at most ${limits.socketPathBytes} bytes, and ${this.socket} has more.`;
+      throw new DocDBError("INVALID_SETTING", message);
+    }
+    this.#defaultDeadlineMs = defaultDeadlineMs;
+    this.#client = new Client(`unix:${this.socket}`, credentials.createInsecure(), channelOptions);
+  }
+
+  /** Calls an RPC that changes nothing. */
+  read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
+    return this.#track(this.#repeat("read", rpc, request, options));
+  }
+
+  /** Calls an RPC that changes something: it is applied at most once. */
+  write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
+    return this.#track(this.#repeat("write", rpc, request, options));
+  }
+
+  /** Waits for the calls that run, and closes the connection. Later calls are CANCELLED. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#running);
+    this.#client.close();
+  }
+
+  async #track<Response>(call: Promise<Response>): Promise<Response> {
+    this.#running.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  async #repeat<Request, Response>(
+    kind: CallKind,
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    { deadlineMs = this.#defaultDeadlineMs, signal }: CallOptions,
+  ): Promise<Response> {
+    const facts: CallFacts = { kind, method: rpc.path.slice(rpc.path.lastIndexOf("/") + 1), socket: this.socket };
+    if (Number.isNaN(deadlineMs)) throw new DocDBError("INVALID_REQUEST", "`deadlineMs` is not a number.");
+    if (this.#closed) throw new DocDBError("CANCELLED", `${facts.method} was called on a connection that is closed.`);
+    const deadline = Date.now() + deadlineMs;
+    for (let failures = 1; ; failures++) {
+      if (signal?.aborted === true) throw cancelled(signal.reason, facts, false);
+      if (Date.now() >= deadline) throw tooLate(facts);
+      try {
+        return await this.#send(rpc, request, facts, deadline, signal);
+      } catch (error) {
+        if (!(error instanceof DocDBError) || failures === retryPolicy.tries || !mayRepeat(error, kind)) throw error;
+        const pause = pauseMs(failures, error.retryAfterMs, Math.random());
+        // A pause that outlasts the deadline can end in nothing better than what is known now.
+        if (Date.now() + pause >= deadline) throw error;
+        await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch((reason: unknown) => {
+          throw cancelled(signal?.reason ?? reason, facts, false);
+        });
+      }
+    }
+  }
+
+  #send<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    facts: CallFacts,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    return new Promise((fulfil, reject) => {
+      const answer = (error: ServiceError | null, response: Response | undefined): void => {
+        signal?.removeEventListener("abort", abort);
+        if (error === null) fulfil(response as Response);
+        else if (signal?.aborted === true) reject(cancelled(signal.reason, facts, true));
+        else reject(callError(error, facts));
+      };
+      const abort = (): void => call.cancel();
+      const call: ClientUnaryCall = this.#client.makeUnaryRequest(
+        rpc.path,
+        rpc.requestSerialize,
+        rpc.responseDeserialize,
+        request,
+        new Metadata(),
+        { deadline },
+        answer,
+      );
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  }
+}

@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import test from "ava";
+import { DocDBError, mayHaveBeenApplied } from "../../src/client/index.ts";
+import { pauseMs } from "../../src/client/retry-policy.ts";
+import { bareStatus, failWith, hangUp, refuse, scripted, silence, type Step } from "./scripted-server.ts";
+
+const unavailable = 14;
+const internal = 13;
+const starting = failWith(new DocDBError("SERVER_STARTING", "The server is starting."));
+const queueFull = failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 30 }));
+
+function times(count: number, step: Step): Step[] {
+  return Array.from({ length: count }, () => step);
+}
+
+test("a read is repeated until it succeeds, five tries in all", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(...times(4, starting));
+  t.is((await db.collection().getOrThrow(7)).json, "1");
+  t.is(server.received.length, 5);
+  server.script(...times(5, starting));
+  const error = await t.throwsAsync(db.collection().get(7), { instanceOf: DocDBError });
+  t.is(error.code, "SERVER_STARTING");
+  t.is(server.received.length, 10);
+});
+
+test("a read is repeated after a broken connection, a refused stream and an unexplained UNAVAILABLE", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(hangUp, refuse, bareStatus(unavailable, "proxy has no upstream"));
+  t.is((await db.collection().getOrThrow(7)).json, "1");
+  t.deepEqual(
+    server.received,
+    times(4, silence).map(() => "GetDocument"),
+  );
+});
+
+test("a read waits as long as the server asks for", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 200 })));
+  const startMs = performance.now();
+  await db.collection().getOrThrow(7);
+  t.true(performance.now() - startMs >= 199);
+});
+
+test("a read that can't succeed is not repeated", async (t) => {
+  const { server, db } = await scripted(t);
+  const errors = ["COLLECTION_NOT_FOUND", "DOCUMENT_CORRUPT", "DOCUMENT_TOO_LARGE", "INTERNAL", "INVALID_ID"] as const;
+  for (const code of errors) {
+    server.script(failWith(new DocDBError(code, "No.")));
+    t.is((await t.throwsAsync(db.collection().get(7), { instanceOf: DocDBError })).code, code);
+  }
+  t.is(server.received.length, errors.length);
+});
+
+test("a read that would wait past its deadline ends with what is known", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 60_000 })));
+  const error = await t.throwsAsync(db.collection().get(7, { deadlineMs: 1_000 }), { instanceOf: DocDBError });
+  t.is(error.code, "QUEUE_FULL");
+  t.is(error.retryAfterMs, 60_000);
+});
+
+test("a mutation that a stopping server refused is repeated, and reaches the one that follows", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(failWith(new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.")));
+  t.is((await db.collection().create(1)).id, 7n);
+  t.is(server.received.length, 2);
+});
+
+test("a mutation that a full queue refused is repeated, because nothing was applied", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(queueFull, queueFull);
+  t.is((await db.collection().create(1)).id, 7n);
+  t.is(server.received.length, 3);
+  server.script(...times(5, queueFull));
+  const error = await t.throwsAsync(db.collection().create(1), { instanceOf: DocDBError });
+  t.is(error.code, "QUEUE_FULL");
+  t.false(mayHaveBeenApplied(error));
+  t.is(server.received.length, 8);
+});
+
+test("a mutation whose stream was refused is repeated: it can't have been processed", async (t) => {
+  const { server, db } = await scripted(t);
+  server.script(refuse, refuse);
+  t.is((await db.collection().create(1)).id, 7n);
+  t.is(server.received.length, 3);
+});
+
+test("no mutation is sent twice when the connection breaks after it was received: OUTCOME_UNKNOWN", async (t) => {
+  const { server, db } = await scripted(t);
+  const users = db.collection<number>();
+  const mutations = {
+    CreateDocument: () => users.create(1),
+    UpdateDocument: () => users.update(7, 1),
+    DeleteDocument: () => users.delete(7),
+    BatchWrite: () => db.batch().create(users, 1).commit(),
+    CreateCollection: () => db.collections.create("users"),
+    DeleteCollection: () => db.collections.drop("users"),
+    CreateDatabase: () => db.client.databases.create("other"),
+    DeleteDatabase: () => db.client.databases.drop("other"),
+  };
+  for (const mutate of Object.values(mutations)) {
+    server.script(hangUp);
+    const error = await t.throwsAsync(mutate(), { instanceOf: DocDBError });
+    t.is(error.code, "OUTCOME_UNKNOWN");
+    t.is(error.status, "UNAVAILABLE");
+    t.is(error.category, "network");
+    t.true(mayHaveBeenApplied(error));
+    // Whatever would be sent again would have been by now.
+    await sleep(50);
+  }
+  t.deepEqual(server.received, Object.keys(mutations));
+});
+
+test("a mutation is not repeated after a status that proves nothing", async (t) => {
+  const { server, db } = await scripted(t);
+  const unclear = [
+    bareStatus(unavailable, "proxy lost its upstream"),
+    bareStatus(internal, "something broke"),
+    bareStatus(8, "Bandwidth exhausted or memory limit exceeded"),
+  ];
+  for (const step of unclear) {
+    server.script(step);
+    const error = await t.throwsAsync(db.collection().create(1), { instanceOf: DocDBError });
+    t.is(error.code, "OUTCOME_UNKNOWN");
+  }
+  const stopped = { metadata: { outcome: "unknown" } };
+  server.script(failWith(new DocDBError("CANCELLED", "The server stopped before the work had ended.", stopped)));
+  const error = await t.throwsAsync(db.collection().create(1), { instanceOf: DocDBError });
+  t.is(error.code, "CANCELLED");
+  t.true(mayHaveBeenApplied(error));
+  t.is(server.received.length, unclear.length + 1);
+});
+
+test("a mutation is repeated while there is no connection to send it on", async (t) => {
+  const { server, db } = await scripted(t);
+  await server.stop();
+  const creating = db.collection().create(1);
+  await server.start();
+  t.is((await creating).id, 7n);
+  t.is(server.received.length, 1);
+  await server.stop();
+  const error = await t.throwsAsync(db.collection().create(1), { instanceOf: DocDBError });
+  t.is(error.code, "UNREACHABLE");
+  t.false(mayHaveBeenApplied(error));
+  t.is(server.received.length, 1);
+});
+
+test("pauses double from 10 ms to 1 s, vary by a quarter, and are as long as the server asks", (t) => {
+  t.deepEqual(
+    [1, 2, 3, 4, 7, 8, 20].map((failures) => pauseMs(failures, undefined, 0.5)),
+    [10, 20, 40, 80, 640, 1_000, 1_000],
+  );
+  t.is(pauseMs(1, undefined, 0), 7.5);
+  t.true(pauseMs(1, undefined, 0.999_999) > 12.49);
+  t.is(pauseMs(1, 500, 0.5), 500);
+  t.is(pauseMs(8, 5, 0.5), 1_000);
+});

@@ -1,0 +1,33 @@
+// `docdb serve` as a child process, to be killed.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..", "..");
+
+export interface ServerChild {
+  /** What it wrote to its log. */
+  readonly log: () => string;
+  /** Ends it with this signal, and waits until it is gone. */
+  readonly end: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
+}
+
+/** Starts a server. Connecting with `waitForServerMs` waits until it answers. */
+export function startServerChild(dataDirectory: string, socket: string): ServerChild {
+  const args = [join(root, "bin", "docdb.js"), "serve", "--data-dir", dataDirectory, "--socket", socket];
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "docdb") };
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], env });
+  let log = "";
+  child.stderr.on("data", (chunk) => {
+    log += String(chunk);
+  });
+  const gone = once(child, "exit");
+  return {
+    log: () => log,
+    end: async (signal) => {
+      child.kill(signal);
+      await gone;
+    },
+  };
+}
