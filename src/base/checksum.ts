@@ -1,5 +1,5 @@
-// CRC-32 (the polynomial of IEEE 802.3, as zlib has it) seeded with a salt, so that bytes which a file held in an earlier
-// life, under another salt, never validate.
+// CRC-32 (the polynomial of IEEE 802.3, as zlib has it) seeded with a salt, so that bytes which a file held in an
+// earlier life, under another salt, never validate.
 
 import { crc32 } from "node:zlib";
 

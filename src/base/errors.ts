@@ -1,5 +1,5 @@
-// Every failure that DocDB reports: a stable code (the `reason` of google.rpc.ErrorInfo, and part of the contract), what
-// kind of failure it is, and the gRPC status it travels as. One table, so that server, client and documents agree.
+// Every failure that DocDB reports: a stable code (the `reason` of google.rpc.ErrorInfo, and part of the contract),
+// what kind of failure it is, and the gRPC status it travels as. One table, so that server, client and documents agree.
 
 /** What a failure calls for: another try, another request, an operator, or a look at the connection. */
 export type ErrorCategory = "transient" | "permanent" | "critical" | "validation" | "network";

@@ -1,5 +1,5 @@
-// Checks that bytes are one JSON value (RFC 8259) in UTF-8, without building it: documents are stored as the text that was
-// sent, so nothing else is ever needed of most of them, and a parser would cost ten times as much and allocate.
+// Checks that bytes are one JSON value (RFC 8259) in UTF-8, without building it: documents are stored as the text that
+// was sent, so nothing else is ever needed of most of them, and a parser would cost ten times as much and allocate.
 //
 // The walk is iterative with an explicit stack of one bit a level, so that depth is bounded before it can hurt.
 
@@ -11,8 +11,9 @@ import { limits } from "./limits.ts";
 const expect = { value: 0, valueOrEnd: 1, key: 2, keyOrEnd: 3, commaOrEnd: 4, nothing: 5 } as const;
 
 /**
- * Throws INVALID_UTF8, INVALID_JSON, JSON_TOO_DEEP or DOCUMENT_TOO_LARGE unless `bytes` are one JSON value. Duplicate keys,
- * escaped lone surrogates and numbers of any size are valid JSON; a byte order mark, NaN and trailing commas are not.
+ * Throws INVALID_UTF8, INVALID_JSON, JSON_TOO_DEEP or DOCUMENT_TOO_LARGE unless `bytes` are one JSON value. Duplicate
+ * keys, escaped lone surrogates and numbers of any size are valid JSON; a byte order mark, NaN and trailing commas are
+ * not.
  */
 export function checkJson(bytes: Uint8Array): void {
   if (bytes.length > limits.documentBytes) {

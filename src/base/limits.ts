@@ -3,7 +3,10 @@
 export interface Limits {
   /** Bytes of JSON text in one document: bounds what one request can hold in memory. */
   readonly documentBytes: number;
-  /** Arrays and objects nested in one document: every parser that a client may use gets this far without recursion trouble. */
+  /**
+   * Arrays and objects nested in one document: every parser that a client may use gets this far without recursion
+   * trouble.
+   */
   readonly jsonDepth: number;
   /** Operations in one BatchWrite and ids in one BatchGetDocuments: what a 16-bit count holds. */
   readonly batchOperations: number;

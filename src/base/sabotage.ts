@@ -1,5 +1,5 @@
-// Planted bugs. The reliability suites must catch each of these defects; a test plants one, expects to see it caught, and
-// removes it. Nothing but a test can plant one: there is no setting, flag or variable for it.
+// Planted bugs. The reliability suites must catch each of these defects; a test plants one, expects to see it caught,
+// and removes it. Nothing but a test can plant one: there is no setting, flag or variable for it.
 
 /** Defects that can be planted. */
 export type Sabotage =

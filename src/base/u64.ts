@@ -1,5 +1,5 @@
-// Unsigned 64-bit fields. Offsets, lengths and versions fit into a JavaScript number (2^53) by their limits and are kept as
-// numbers; document ids use all 64 bits and are kept as two halves, because a bigint is an allocation.
+// Unsigned 64-bit fields. Offsets, lengths and versions fit into a JavaScript number (2^53) by their limits and are
+// kept as numbers; document ids use all 64 bits and are kept as two halves, because a bigint is an allocation.
 
 import { assert } from "./assert.ts";
 

@@ -124,8 +124,10 @@ async function refuseOrphans(fs: FileSystem, directory: string): Promise<void> {
   for (const folder of [`${directory}/data`, `${directory}/wal`]) {
     const [first] = (await fs.exists(folder)) ? await fs.readdir(folder) : [];
     if (first === undefined) continue;
-    const message = `${directory} has no catalog, but files of databases (${folder}/${first}). Restore ${fileName} from a backup.`;
-    throw new DocDBError("DATABASE_CORRUPT", message, { metadata: { path: `${directory}/${fileName}` } });
+    const found = `${folder}/${first}`;
+    const path = `${directory}/${fileName}`;
+    const message = `${path} is missing, but there are files of databases (${found}). Restore it from a backup.`;
+    throw new DocDBError("DATABASE_CORRUPT", message, { metadata: { path } });
   }
 }
 

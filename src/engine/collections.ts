@@ -1,5 +1,5 @@
-// The collections of one database: finding them by name, creating and dropping them. Changes of collections are commits like
-// any other, one at a time.
+// The collections of one database: finding them by name, creating and dropping them. Changes of collections are commits
+// like any other, one at a time.
 
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";

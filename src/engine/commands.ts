@@ -1,9 +1,9 @@
 // What crosses from the scheduler into the engine: a command in, a result out, both plain data, so that a database can
 // later run in a worker thread or behind another storage engine without its callers noticing.
 //
-// Ids are bigint (the whole of uint64 from 1), versions are numbers (safe integers), times are milliseconds since the Unix
-// epoch, JSON is the exact bytes of its text. Whoever makes a command gives its buffers away until the result is there;
-// whoever gets a result owns its buffers.
+// Ids are bigint (the whole of uint64 from 1), versions are numbers (safe integers), times are milliseconds since the
+// Unix epoch, JSON is the exact bytes of its text. Whoever makes a command gives its buffers away until the result is
+// there; whoever gets a result owns its buffers.
 
 /** The collection that an empty name means. Every database has it; it can't be created or dropped. */
 export const defaultCollection = "_default";
@@ -113,7 +113,9 @@ export interface CommandTable {
     request: { database: string; operations: readonly WriteOperation[]; atomic: boolean };
     result: { outcomes: readonly Outcome<DocumentStamp>[] };
   };
-  /** Documents in id order after `after` (exclusive; 0: from the first), at most `pageSize`, fewer when they are big. */
+  /**
+   * Documents in id order after `after` (exclusive; 0: from the first), at most `pageSize`, fewer when they are big.
+   */
   listDocuments: {
     request: { database: string; collection: string; after: bigint; pageSize: number };
     result: Page<DocumentRecord>;

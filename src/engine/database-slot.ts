@@ -1,5 +1,5 @@
-// A database's place in the engine: opened on first use by whoever comes first, shared by all who use it, closed only when
-// nobody does.
+// A database's place in the engine: opened on first use by whoever comes first, shared by all who use it, closed only
+// when nobody does.
 
 import { DocDBError } from "../base/errors.ts";
 import type { CatalogEntry } from "./catalog.ts";

@@ -2,8 +2,8 @@
 //
 // Invariants
 // 1. A write is validated and given its version in one turn of the event loop, against everything submitted before it.
-// 2. Nothing that isn't visible yet is told to anyone: an answer that rests on pending writes waits until they are visible,
-//    and is worked out anew when they fail.
+// 2. Nothing that isn't visible yet is told to anyone: an answer that rests on pending writes waits until they are
+//    visible, and is worked out anew when they fail.
 
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
@@ -16,7 +16,15 @@ import type { Collection } from "../storage/document-index.ts";
 import { smallestIdsAfter } from "../storage/id-order.ts";
 import { type CompactionResult, type Located, Store, type StoreOptions } from "../storage/store.ts";
 import { Collections } from "./collections.ts";
-import type { CompactionProgress, DocumentRecord, DocumentStamp, ExecutionContext, Outcome, Page, WriteOperation } from "./commands.ts";
+import type {
+  CompactionProgress,
+  DocumentRecord,
+  DocumentStamp,
+  ExecutionContext,
+  Outcome,
+  Page,
+  WriteOperation,
+} from "./commands.ts";
 import { PendingWrites } from "./pending.ts";
 import { documentNotFound, WritePlan } from "./write-plan.ts";
 
@@ -46,7 +54,9 @@ export class Database {
     this.collections = new Collections(store.index, pending, (mutation) => this.#commit([mutation]).done, clock);
   }
 
-  /** Opens a database's files. `onReadOnly` is told when writing has ended. DATABASE_CORRUPT when that can't be done. */
+  /**
+   * Opens a database's files. `onReadOnly` is told when writing has ended. DATABASE_CORRUPT when that can't be done.
+   */
   static async open(options: StoreOptions, onReadOnly: (error: DocDBError) => void): Promise<Database> {
     const pending = new PendingWrites();
     let database: Database | undefined;
@@ -241,7 +251,8 @@ function checkSize(operations: readonly WriteOperation[]): void {
   let bytes = 0;
   for (const operation of operations) bytes += operation.kind === "delete" ? 0 : operation.json.length;
   if (operations.length > limits.batchOperations) {
-    const message = `A batch of ${operations.length} operations is over the limit of ${limits.batchOperations}. Split it up.`;
+    const { length } = operations;
+    const message = `A batch of ${length} operations is over the limit of ${limits.batchOperations}. Split it up.`;
     throw new DocDBError("TOO_MANY_OPERATIONS", message);
   }
   if (operations.length > 1 && bytes > limits.commitBytes) {

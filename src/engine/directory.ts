@@ -13,8 +13,8 @@ export async function makeDirectory(fs: FileSystem, path: string): Promise<void>
 }
 
 /**
- * Makes the name of a directory and of all above it durable. An earlier process may have made them and died before that;
- * parents that we may not read were not made by one of us.
+ * Makes the name of a directory and of all above it durable. An earlier process may have made them and died before
+ * that; parents that we may not read were not made by one of us.
  */
 export async function syncPath(fs: FileSystem, path: string): Promise<void> {
   for (let at = path; at !== dirname(at); at = dirname(at)) {

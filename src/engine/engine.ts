@@ -1,4 +1,5 @@
-// The engine: all databases of one data directory, and the commands on them. It knows nothing of gRPC and can be embedded.
+// The engine: all databases of one data directory, and the commands on them. It knows nothing of gRPC and can be
+// embedded.
 //
 // Layout: `.catalog` and `LOCK` in the data directory; see storage/layout.ts for the files of each database.
 
@@ -83,7 +84,8 @@ export class Engine implements Executor {
       const catalog = await Catalog.load(platform.fs, directory);
       await makeDirectory(platform.fs, `${directory}/data`);
       await makeDirectory(platform.fs, `${directory}/wal`);
-      // What an earlier process renamed and was killed over may not be durable: build on nothing that can still be undone.
+      // What an earlier process renamed and was killed over may not be durable: build on nothing that can still be
+      // undone.
       await syncPath(platform.fs, `${directory}/data`);
       for (const folder of ["data", "wal"]) await platform.fs.syncDirectory(`${directory}/${folder}`);
       for (const entry of catalog.entries) {
@@ -256,7 +258,7 @@ async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {
     return await fs.lock(`${directory}/LOCK`);
   } catch (error) {
     if (!isErrno(error, "ELOCKED")) throw error;
-    const message = `Another DocDB server is using the data directory ${directory}. Stop it, or choose another directory.`;
+    const message = `Another DocDB server uses the data directory ${directory}. Stop it, or choose another directory.`;
     throw new DocDBError("ALREADY_RUNNING", message, { cause: error, metadata: { directory } });
   }
 }
@@ -276,8 +278,9 @@ async function refuseForeignFiles(fs: FileSystem, directory: string, database: s
   for (const folder of [`${directory}/wal`, `${directory}/data`]) {
     for (const name of await fs.readdir(folder)) {
       if (databaseOf(name).toLowerCase() !== database.toLowerCase()) continue;
-      const message = `${folder}/${name} is in the way of a new database ${database}: the catalog does not know it. Move it away.`;
-      throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database, path: `${folder}/${name}` } });
+      const path = `${folder}/${name}`;
+      const message = `${path} is in the way of a new database ${database}: the catalog doesn't know it. Move it away.`;
+      throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database, path } });
     }
   }
 }

@@ -1,5 +1,5 @@
-// Writes that are on their way to the disk: validated and given a version, not yet visible. New writes are validated against
-// them, readers don't see them.
+// Writes that are on their way to the disk: validated and given a version, not yet visible. New writes are validated
+// against them, readers don't see them.
 
 import type { Collection } from "../storage/document-index.ts";
 import type { Mutation } from "../storage/commit.ts";

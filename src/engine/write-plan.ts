@@ -1,5 +1,5 @@
-// Turns write operations into the mutations of one commit: each is validated against the newest state, pending writes and the
-// operations before it in the same commit included. Nothing is written here; a plan that fails is dropped.
+// Turns write operations into the mutations of one commit: each is validated against the newest state, pending writes
+// and the operations before it in the same commit included. Nothing is written here; a plan that fails is dropped.
 
 import { DocDBError } from "../base/errors.ts";
 import { maxDocumentId } from "../base/limits.ts";

@@ -5,7 +5,9 @@ import { DocDBError } from "../base/errors.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { File, FileSystem } from "./platform.ts";
 
-/** Writes all of `source` at `position`, in as many writes as it takes. On an error any prefix may have been written. */
+/**
+ * Writes all of `source` at `position`, in as many writes as it takes. On an error any prefix may have been written.
+ */
 export async function writeFully(file: File, source: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < source.length) {

@@ -1,5 +1,5 @@
-// A file whose end is in memory: reads below `length` come from the file underneath, which is never changed, and everything
-// written behind it is kept in memory. This is how a damaged database is served without touching it.
+// A file whose end is in memory: reads below `length` come from the file underneath, which is never changed, and
+// everything written behind it is kept in memory. This is how a damaged database is served without touching it.
 
 import { assert } from "../base/assert.ts";
 import type { File } from "./platform.ts";

@@ -18,7 +18,9 @@ export interface FileSystem {
    * - `create`: it must not exist (`EEXIST`); reads and writes. Its name is durable only after `syncDirectory`.
    */
   open(path: string, mode: "read" | "write" | "create"): Promise<File>;
-  /** Moves a file within one file system, replacing `to`; atomic, durable only after `syncDirectory` of its directory. */
+  /**
+   * Moves a file within one file system, replacing `to`; atomic, durable only after `syncDirectory` of its directory.
+   */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; durable only after `syncDirectory`. */
   unlink(path: string): Promise<void>;
@@ -46,7 +48,10 @@ export interface File {
   read(target: Uint8Array, position: number): Promise<number>;
   /** Writes some prefix of `source` and returns its length, at least 1: use `writeFully`. */
   write(source: Uint8Array, position: number): Promise<number>;
-  /** Makes the content and length durable (fdatasync). After a failure never call it again on this file: see RELIABILITY. */
+  /**
+   * Makes the content and length durable (fdatasync). After a failure never call it again on this file: see
+   * RELIABILITY.
+   */
   datasync(): Promise<void>;
   truncate(length: number): Promise<void>;
   /** Length in bytes. */

@@ -37,7 +37,10 @@ export function operationsService({ clock }: CallEnvironment): Handlers<typeof O
   };
 }
 
-function progressOnWire({ documents, bytes, bytesTotal }: CompactionProgress, phase: CompactionPhase): CompactDatabaseResponse {
+function progressOnWire(
+  { documents, bytes, bytesTotal }: CompactionProgress,
+  phase: CompactionPhase,
+): CompactDatabaseResponse {
   return {
     phase,
     recordsCopied: BigInt(documents),

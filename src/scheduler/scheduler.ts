@@ -1,5 +1,5 @@
-// Which command runs next. Each database has a queue of its own, first in first out; slots bound how many commands execute at
-// the same time, and a command that only waits for the disk gives its slot back.
+// Which command runs next. Each database has a queue of its own, first in first out; slots bound how many commands
+// execute at the same time, and a command that only waits for the disk gives its slot back.
 //
 // Invariants
 // 1. Free slots go round over the databases that have work, so that a deep queue doesn't starve a shallow one.
@@ -77,7 +77,8 @@ export class Scheduler implements Executor {
   }
 
   #refusal(queue: string): DocDBError | undefined {
-    if (this.#drained !== undefined) return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
+    if (this.#drained !== undefined)
+      return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
     const { queuePerDatabase, queueTotal } = this.#options;
     const depth = this.#queues.get(queue)?.length ?? 0;
     if (depth < queuePerDatabase && this.#queued < queueTotal) return undefined;

@@ -8,30 +8,25 @@
 // Commits go on meanwhile. See index-snapshot.ts for why a snapshot taken over time is sound.
 
 import { sabotaged } from "../base/sabotage.ts";
-import type { File, Platform } from "../platform/platform.ts";
+import type { File } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { ChunkedWriter } from "./chunked-file.ts";
-import type { DataFiles } from "./data-files.ts";
-import type { DocumentIndex } from "./document-index.ts";
-import type { GroupCommit } from "./group-commit.ts";
 import { encodeEnd, type SnapshotPosition, writeShards } from "./index-snapshot.ts";
 import type { Layout } from "./layout.ts";
+import type { StoreParts } from "./store-parts.ts";
 import { trimSegments } from "./trim.ts";
 import { removeIfThere } from "./wal-log.ts";
 
-export interface CheckpointParts {
-  readonly platform: Platform;
-  readonly layout: Layout;
-  readonly databaseId: number;
-  readonly data: DataFiles;
-  readonly index: DocumentIndex;
-  readonly committer: GroupCommit;
+/** How a checkpoint is to be. */
+export interface CheckpointOptions {
   /** Segments before the checkpoint that are kept all the same. */
   readonly keepSegments: number;
+  /** No commit is under way or will follow. */
+  readonly closing: boolean;
 }
 
-/** Writes a checkpoint and returns the version it covers. `closing`: no commit is under way or will follow. */
-export async function writeCheckpoint(parts: CheckpointParts, closing: boolean): Promise<number> {
+/** Writes a checkpoint and returns the version it covers. */
+export async function writeCheckpoint(parts: StoreParts, options: CheckpointOptions): Promise<number> {
   const { layout, committer, data } = parts;
   const replayFrom = committer.lastVersion;
   await syncData(parts);
@@ -40,14 +35,14 @@ export async function writeCheckpoint(parts: CheckpointParts, closing: boolean):
   if (sabotaged("trim-before-checkpoint")) await trimSegments(parts.platform.fs, layout, replayFrom, 0);
   await parts.platform.fs.rename(temporaryOf(layout), layout.index);
   await parts.platform.fs.syncDirectory(layout.dataDirectory);
-  const mark = { version: replayFrom, extents, closing: closing && data.current.tail === extents.at(-1)?.bytes };
+  const mark = { version: replayFrom, extents, closing: options.closing && data.current.tail === extents.at(-1)?.bytes };
   await committer.exclusive(() => committer.appendCheckpoint(mark));
-  await trimSegments(parts.platform.fs, layout, replayFrom, parts.keepSegments);
+  await trimSegments(parts.platform.fs, layout, replayFrom, options.keepSegments);
   return replayFrom;
 }
 
 /** Step 2 up to the rename. */
-async function writeSnapshot(parts: CheckpointParts, replayFrom: number): Promise<SnapshotPosition> {
+async function writeSnapshot(parts: StoreParts, replayFrom: number): Promise<SnapshotPosition> {
   const { platform, layout, databaseId, index, data, committer } = parts;
   const path = temporaryOf(layout);
   await removeIfThere(platform.fs, path);
@@ -74,7 +69,7 @@ async function writeSnapshot(parts: CheckpointParts, replayFrom: number): Promis
 }
 
 /** A data file whose sync failed can't be trusted with another write. */
-async function syncData({ data, committer }: CheckpointParts): Promise<void> {
+async function syncData({ data, committer }: StoreParts): Promise<void> {
   if (sabotaged("checkpoint-without-data-sync")) return;
   try {
     await data.datasync();

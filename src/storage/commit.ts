@@ -1,4 +1,5 @@
-// Commits and how a group of them becomes bytes: one buffer for the WAL and one for the data file, composed in one pass.
+// Commits and how a group of them becomes bytes: one buffer for the WAL and one for the data file, composed in one
+// pass.
 
 import { assert } from "../base/assert.ts";
 import { dataKind, dataRecordHeaderBytes, type DataKind, writeDataRecord } from "./data-format.ts";

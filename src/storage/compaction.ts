@@ -8,35 +8,31 @@
 // Invariants
 // 1. Until step 4's checkpoint both files count: checkpoints name both, and recovery opens both. A crash or a failure
 //    leaves a sound database with two files, and the next compaction goes on from there.
-// 2. Copies are made between two groups of commits and only of entries that are still the newest, so the two never part.
+// 2. Copies are made between two groups of commits and only of entries that are still the newest, so the two never
+//    part.
 // 3. A record that can't be read ends the compaction: the old file stays.
 // 4. Tombstones of the old file are not copied: with it goes every older record that they hide. Replay never goes back
 //    behind a checkpoint, and a checkpoint precedes the end of the old file.
 
 import { DocDBError } from "../base/errors.ts";
-import type { FileSystem, Platform } from "../platform/platform.ts";
+import type { FileSystem } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { encodeDataRecords, type Mutation } from "./commit.ts";
 import { DataFile, createDataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import { dataRecordHeaderBytes } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
-import type { GroupCommit } from "./group-commit.ts";
 import type { IndexEntry, IndexShard } from "./index-shard.ts";
 import type { Layout } from "./layout.ts";
+import type { StoreParts } from "./store-parts.ts";
 import { removeIfThere } from "./wal-log.ts";
 
 /** Bytes that are copied between two groups of commits: a millisecond's work. */
 const batchBytes = 256 * 1024;
 
-export interface CompactionParts {
-  readonly platform: Platform;
-  readonly layout: Layout;
-  readonly databaseId: number;
-  readonly data: DataFiles;
-  readonly index: DocumentIndex;
-  readonly committer: GroupCommit;
-  /** Whether to stop after the shard under way; what was copied is kept. */
+/** Who watches a compaction. */
+export interface CompactionWatch {
+  /** Whether to stop before the next shard; what was copied is kept. */
   readonly stopped: () => boolean;
   /** Told how far it has come, after each shard. */
   readonly onProgress: (progress: CompactionProgress) => void;
@@ -52,18 +48,19 @@ export interface CompactionProgress {
 }
 
 /** Steps 1 to 3: when it returns nothing points into the older data file any more. */
-export async function moveLiveRecords(parts: CompactionParts): Promise<CompactionProgress> {
-  const { data, index, onProgress, stopped } = parts;
+export async function moveLiveRecords(parts: StoreParts, watch: CompactionWatch): Promise<CompactionProgress> {
+  const { data, index } = parts;
   if (data.previous === undefined) await startGeneration(parts);
   const turn = new Turn(parts.platform.clock);
   const bytesTotal = liveBytes(index);
   let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
   for (const collection of [...index.collections]) {
     for (const shard of collection.table.shards) {
-      if (stopped()) throw new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
+      if (watch.stopped())
+        throw new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
       const moved = await moveShard(parts, collection, shard);
       progress = { documents: progress.documents + moved.length, bytes: progress.bytes + bytesOf(moved), bytesTotal };
-      onProgress(progress);
+      watch.onProgress(progress);
       await turn.pause();
     }
   }
@@ -71,8 +68,8 @@ export async function moveLiveRecords(parts: CompactionParts): Promise<Compactio
 }
 
 /**
- * Step 4 behind the checkpoint: the new generation takes the data file's name. Only when a checkpoint record names it alone,
- * because the old file goes with this.
+ * Step 4 behind the checkpoint: the new generation takes the data file's name. Only when a checkpoint record names it
+ * alone, because the old file goes with this.
  */
 export async function adoptCompacted(fs: FileSystem, layout: Layout, data: DataFiles): Promise<void> {
   await fs.rename(layout.compact, layout.data);
@@ -96,7 +93,7 @@ function bytesOf(moved: readonly Live[]): number {
   return moved.reduce((total, { entry }) => total + entry.length, 0);
 }
 
-async function startGeneration(parts: CompactionParts): Promise<void> {
+async function startGeneration(parts: StoreParts): Promise<void> {
   const { platform, layout, databaseId, data, index, committer } = parts;
   const header = {
     databaseId,
@@ -149,7 +146,7 @@ interface Live {
   readonly entry: IndexEntry;
 }
 
-async function moveShard(parts: CompactionParts, collection: Collection, shard: IndexShard): Promise<Live[]> {
+async function moveShard(parts: StoreParts, collection: Collection, shard: IndexShard): Promise<Live[]> {
   const { previous } = parts.data;
   const live: Live[] = [];
   if (previous === undefined) return live;
@@ -170,7 +167,7 @@ async function moveShard(parts: CompactionParts, collection: Collection, shard: 
 }
 
 async function moveBatch(
-  parts: CompactionParts,
+  parts: StoreParts,
   collection: Collection,
   previous: DataFile,
   batch: readonly Live[],

@@ -16,7 +16,6 @@ import {
 import { damaged, diskError } from "./disk-errors.ts";
 import type { Parity } from "./index-shard.ts";
 
-
 /** What a read expects to find: anything else at that place is corruption. */
 export interface Expected {
   readonly collection: number;

@@ -1,5 +1,5 @@
-// The data files of a database: one, or two while a compaction moves what is live from the older generation to the newer.
-// Appends go to the newer one. Generations are consecutive, so the low bit of a generation tells the two apart.
+// The data files of a database: one, or two while a compaction moves what is live from the older generation to the
+// newer. Appends go to the newer one. Generations are consecutive, so the low bit of a generation tells the two apart.
 
 import { assert } from "../base/assert.ts";
 import type { DataExtent } from "./data-extent.ts";

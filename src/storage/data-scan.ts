@@ -26,7 +26,8 @@ export async function scanDataFile(
     const bytes = head === undefined ? undefined : await reader.take(Math.max(8, head.readUInt32LE(4)));
     const record = bytes === undefined ? undefined : decodeDataRecord(bytes, 0, header.salt);
     const kind = record === undefined ? undefined : mutationKindOf(record.kind);
-    if (record === undefined || kind === undefined) throw damaged(file.path, `the record at offset ${offset} is damaged`);
+    if (record === undefined || kind === undefined)
+      throw damaged(file.path, `the record at offset ${offset} is damaged`);
     index.apply({ ...record, kind }, record.version, { offset, length: record.length, parity });
     await turn.pause();
   }

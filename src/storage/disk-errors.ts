@@ -9,8 +9,8 @@ export class FatalWriteError extends Error {
 }
 
 /**
- * A failure of the disk as an operating error; `what` says what did not come about. Errors that don't come from the system
- * are returned as they are.
+ * A failure of the disk as an operating error; `what` says what did not come about. Errors that don't come from the
+ * system are returned as they are.
  */
 export function diskError(what: string, error: unknown): unknown {
   if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {

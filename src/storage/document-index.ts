@@ -1,5 +1,5 @@
-// What a database keeps in memory about its committed state: its collections, and for each the table that locates the newest
-// version of every document. Only committed changes get here, in version order.
+// What a database keeps in memory about its committed state: its collections, and for each the table that locates the
+// newest version of every document. Only committed changes get here, in version order.
 
 import { assert } from "../base/assert.ts";
 import type { Location, Mutation } from "./commit.ts";
@@ -67,8 +67,8 @@ export class DocumentIndex {
   }
 
   /**
-   * Makes a committed change visible. Changes that the index already has, or that a later drop of their collection undid,
-   * are passed over: recovery replays from before the state that it starts with.
+   * Makes a committed change visible. Changes that the index already has, or that a later drop of their collection
+   * undid, are passed over: recovery replays from before the state that it starts with.
    */
   apply(mutation: Mutation, version: number, location: Location): void {
     if (mutation.kind === "createCollection") {
@@ -96,7 +96,9 @@ export class DocumentIndex {
     return total;
   }
 
-  /** A compacted data file begins with the collections that there were: then the id fields hold the next id to assign. */
+  /**
+   * A compacted data file begins with the collections that there were: then the id fields hold the next id to assign.
+   */
   #create(mutation: Mutation): void {
     if (mutation.collection >= this.nextCollectionId) {
       const name = Buffer.from(mutation.content).toString("utf8");

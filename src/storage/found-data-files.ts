@@ -1,5 +1,5 @@
-// The data files that a start finds: `<db>.data`, and `<db>.compact` when a compaction was under way. Which of them count, and
-// how much of each, says the checkpoint; the rest is what a crash left.
+// The data files that a start finds: `<db>.data`, and `<db>.compact` when a compaction was under way. Which of them
+// count, and how much of each, says the checkpoint; the rest is what a crash left.
 
 import { isErrno } from "../platform/file-io.ts";
 import { OverlayFile } from "../platform/overlay-file.ts";
@@ -54,7 +54,8 @@ export class FoundDataFiles {
     for (const { generation, bytes } of extents) {
       const found = this.#find(generation);
       if (found === undefined) return `the data file of generation ${generation} is missing`;
-      if (found.bytes < bytes) return `${found.file.path} has ${found.bytes} bytes, but the last checkpoint covers ${bytes}`;
+      if (found.bytes < bytes)
+        return `${found.file.path} has ${found.bytes} bytes, but the last checkpoint covers ${bytes}`;
     }
     return undefined;
   }

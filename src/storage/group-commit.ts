@@ -1,11 +1,11 @@
 // Group commit: every commit that waits while the disk is busy shares the next write and the next fsync.
 //
 // Invariants
-// 1. A commit is published, and its promise resolved, only after the datasync that covers it (modes `group`, `always`) or
-//    after its bytes were handed to the kernel (`interval`, `none`).
+// 1. A commit is published, and its promise resolved, only after the datasync that covers it (modes `group`, `always`)
+//    or after its bytes were handed to the kernel (`interval`, `none`).
 // 2. Commits are written, published and resolved in the order of submission, which is the order of versions.
-// 3. A group that fails takes everything behind it along, because that was validated against it: all of them are refused,
-//    none becomes visible, and `onAbort` runs before any of their callers learns of it.
+// 3. A group that fails takes everything behind it along, because that was validated against it: all of them are
+//    refused, none becomes visible, and `onAbort` runs before any of their callers learns of it.
 // 4. After a datasync failed, or a failed write could not be undone, nothing is written any more.
 
 import { DocDBError } from "../base/errors.ts";
@@ -27,8 +27,8 @@ import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
 
 /**
- * When a commit is acknowledged: `group` after an fsync that it shares with all that wait, `always` after one of its own,
- * `interval` and `none` before it is durable.
+ * When a commit is acknowledged: `group` after an fsync that it shares with all that wait, `always` after one of its
+ * own, `interval` and `none` before it is durable.
  */
 export type FsyncMode = "group" | "always" | "interval" | "none";
 
@@ -169,7 +169,9 @@ export class GroupCommit {
     await this.#syncNow();
   }
 
-  /** Ends all writing, as after a disk that lied: nothing is appended or synced again until the database is reopened. */
+  /**
+   * Ends all writing, as after a disk that lied: nothing is appended or synced again until the database is reopened.
+   */
   latch(what: string, cause: unknown): DocDBError {
     if (this.#readOnly === undefined) {
       const message = `The database is read-only: ${what} Reads go on. Close and open it again when the disk is sound.`;
@@ -301,7 +303,9 @@ export class GroupCommit {
     });
   }
 
-  /** Takes back what a failed group wrote, so that the next one finds sound ground. Returns the error to answer with. */
+  /**
+   * Takes back what a failed group wrote, so that the next one finds sound ground. Returns the error to answer with.
+   */
   async #undo(error: unknown): Promise<DocDBError> {
     if (error instanceof DocDBError && error.code === "DATABASE_READ_ONLY") return error;
     if (error instanceof FatalWriteError) return this.latch("the WAL could not change over to a new segment.", error);

@@ -1,6 +1,6 @@
 // Ids in order out of an index that has none: the smallest ones after a given id, by one pass with a bounded heap.
-// The cost is in proportion to the collection, with little per document; pages that cost only what they hold need an ordered
-// structure beside the index.
+// The cost is in proportion to the collection, with little per document; pages that cost only what they hold need an
+// ordered structure beside the index.
 
 import { idHigh, idLow, idOf } from "../base/u64.ts";
 import type { IndexTable } from "./index-table.ts";

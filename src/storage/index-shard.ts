@@ -1,5 +1,5 @@
-// One shard of the index: an open-addressing hash table in one typed array, off the JavaScript heap, so that ten million
-// entries cost the garbage collector nothing.
+// One shard of the index: an open-addressing hash table in one typed array, off the JavaScript heap, so that ten
+// million entries cost the garbage collector nothing.
 //
 //   slot := id low, id high, version low, version high (16) | offset high (15) | parity (1), offset low,
 //           record length (31) | deleted (1), create time low, create time high        -- eight u32, 32 bytes
@@ -7,7 +7,8 @@
 // Invariants
 // 1. A slot is empty when its sixth word is 0: no record has length 0.
 // 2. Probing is linear and the load stays at 0.85 or below, so that every probe ends.
-// 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction drops them all).
+// 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction drops them
+//    all).
 
 const wordsPerSlot = 8;
 const deletedFlag = 0x8000_0000;
@@ -125,7 +126,9 @@ export class IndexShard {
     this.#rebuild(Math.ceil(kept.length / midLoad) + 1, kept);
   }
 
-  /** The slots as bytes, empty ones included: what a snapshot of the index stores. A view, valid until the next change. */
+  /**
+   * The slots as bytes, empty ones included: what a snapshot of the index stores. A view, valid until the next change.
+   */
   dump(): Uint8Array {
     return new Uint8Array(this.#words.buffer);
   }
@@ -174,7 +177,8 @@ export class IndexShard {
     words[base] = low;
     words[base + 1] = high;
     words[base + 2] = entry.version % two32;
-    words[base + 3] = Math.floor(entry.version / two32) | (Math.floor(entry.offset / two32) << 16) | (entry.parity << 31);
+    words[base + 3] =
+      Math.floor(entry.version / two32) | (Math.floor(entry.offset / two32) << 16) | (entry.parity << 31);
     words[base + 4] = entry.offset % two32;
     words[base + 5] = entry.deleted ? entry.length | deletedFlag : entry.length;
     words[base + 6] = entry.createTimeMs % two32;

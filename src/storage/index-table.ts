@@ -1,4 +1,5 @@
-// The index of one collection: 256 shards by `id % 256`. Sharding bounds the pause of one growth step to 1/256 of the table.
+// The index of one collection: 256 shards by `id % 256`. Sharding bounds the pause of one growth step to 1/256 of the
+// table.
 
 import { type IndexEntry, IndexShard } from "./index-shard.ts";
 

@@ -1,5 +1,5 @@
-// Who may still read a data file that is to be closed. A reader takes a lease before it looks anything up and gives it back
-// when it has read everything; a file that was given up is closed when the readers of before have gone.
+// Who may still read a data file that is to be closed. A reader takes a lease before it looks anything up and gives it
+// back when it has read everything; a file that was given up is closed when the readers of before have gone.
 
 export class ReadLeases {
   #era: Era = { readers: 0, onEmpty: undefined };

@@ -5,8 +5,8 @@
 //   3. cut the data file back to the checkpoint and replay the commits behind it
 //   4. write the commits whose durability no later group proves into a fresh, durable segment
 //
-// A crash anywhere in this leaves a state from which the same steps lead to the same end, and files do not grow. When the
-// WAL is corrupt (not just torn), steps 3 and 4 happen in memory only and the database is read-only.
+// A crash anywhere in this leaves a state from which the same steps lead to the same end, and files do not grow. When
+// the WAL is corrupt (not just torn), steps 3 and 4 happen in memory only and the database is read-only.
 
 import type { Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
@@ -23,14 +23,7 @@ import { loadSnapshot } from "./index-snapshot.ts";
 import type { Layout } from "./layout.ts";
 import { WalLog } from "./wal-log.ts";
 import type { WalGroup } from "./wal-reader.ts";
-import {
-  type Corruption,
-  findSegments,
-  replayGroups,
-  type Segment,
-  surveyWal,
-  type WalSurvey,
-} from "./wal-survey.ts";
+import { type Corruption, findSegments, replayGroups, type Segment, surveyWal, type WalSurvey } from "./wal-survey.ts";
 
 /** Versions that are passed over after a crash under a lossy fsync mode: some that were acknowledged may be lost. */
 const lossyVersionJump = 2 ** 24;

@@ -16,6 +16,7 @@ import { type FsyncMode, GroupCommit, isLossy } from "./group-commit.ts";
 import type { IndexEntry } from "./index-shard.ts";
 import type { Layout } from "./layout.ts";
 import { ReadLeases } from "./read-leases.ts";
+import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { WalLog } from "./wal-log.ts";
 
@@ -123,8 +124,9 @@ export class Store {
     const store = new Store(options, recovered, listener);
     const { corruption, replayed, lastVersion } = recovered;
     if (corruption !== undefined) {
-      const { path, offset, reason, lastVersion: good } = corruption;
-      const what = `the WAL is damaged (${path}, offset ${offset}: ${reason}). Commits after version ${good} are not served.`;
+      const { path, offset, reason } = corruption;
+      const where = `${path}, offset ${offset}: ${reason}`;
+      const what = `the WAL is damaged (${where}). Commits after version ${lastVersion} are not served.`;
       store.#committer.latch(what, undefined);
     }
     if (replayed > 0) observer.event("info", "recovered", { database: layout.database, replayed, lastVersion });
@@ -153,8 +155,8 @@ export class Store {
   }
 
   /**
-   * Runs something that looks documents up and reads them: what `locate` finds inside can be read until it ends, whatever
-   * is compacted meanwhile.
+   * Runs something that looks documents up and reads them: what `locate` finds inside can be read until it ends,
+   * whatever is compacted meanwhile.
    */
   reading<T>(read: () => Promise<T>): Promise<T> {
     return this.#leases.hold(read);
@@ -183,8 +185,8 @@ export class Store {
   }
 
   /**
-   * Writes a checkpoint of everything that is visible now; returns the version that it covers. One that is under way may have
-   * begun too early for that, so this waits for it and is shared by all who ask meanwhile.
+   * Writes a checkpoint of everything that is visible now; returns the version that it covers. One that is under way
+   * may have begun too early for that, so this waits for it and is shared by all who ask meanwhile.
    */
   checkpoint(): Promise<number> {
     if (this.#checkpointing !== undefined) {
@@ -203,8 +205,8 @@ export class Store {
   }
 
   /**
-   * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told how
-   * far it has come. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
+   * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told
+   * how far it has come. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
    */
   async compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
     if (onProgress !== undefined) this.#onProgress.add(onProgress);
@@ -235,11 +237,14 @@ export class Store {
     await this.#data.close();
   }
 
-  async #compact(): Promise<CompactionResult> {
+  get #parts(): StoreParts {
     const { platform, layout, databaseId } = this.#options;
+    return { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
+  }
+
+  async #compact(): Promise<CompactionResult> {
     if (this.readOnly !== undefined) throw this.readOnly;
     const bytesBefore = this.#data.bytes;
-    const parts = { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
     try {
       // The last compaction's end may be missing: it needs a checkpoint.
       if (this.#data.previous === undefined && this.#data.needsAdoption) await this.checkpoint();
@@ -247,7 +252,7 @@ export class Store {
       const onProgress = (progress: CompactionProgress): void => {
         for (const listener of this.#onProgress) listener(progress);
       };
-      const progress = await moveLiveRecords({ ...parts, onProgress, stopped });
+      const progress = await moveLiveRecords(this.#parts, { onProgress, stopped });
       // A checkpoint that began while both files counted must not end when only one does.
       while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
       const previous = this.#data.dropPrevious();
@@ -274,12 +279,11 @@ export class Store {
   }
 
   async #checkpoint(closing: boolean): Promise<number> {
-    const { platform, layout, databaseId, keepSegments } = this.#options;
+    const { platform, layout, keepSegments } = this.#options;
     if (this.readOnly !== undefined) throw this.readOnly;
     this.#walBytesSinceCheckpoint = 0;
-    const parts = { platform, layout, databaseId, data: this.#data, index: this.index, committer: this.#committer };
     try {
-      this.#checkpointVersion = await writeCheckpoint({ ...parts, keepSegments }, closing);
+      this.#checkpointVersion = await writeCheckpoint(this.#parts, { keepSegments, closing });
       if (this.#data.previous === undefined && this.#data.needsAdoption) {
         await adoptCompacted(platform.fs, layout, this.#data);
       }

@@ -5,8 +5,8 @@ import { type Layout, olderSegments } from "./layout.ts";
 import { readSegmentHeader } from "./wal-survey.ts";
 
 /**
- * Removes the segments whose every version is `version` or earlier, oldest first, but keeps the newest `keep` of the older
- * segments. A segment ends where its successor says that it begins.
+ * Removes the segments whose every version is `version` or earlier, oldest first, but keeps the newest `keep` of the
+ * older segments. A segment ends where its successor says that it begins.
  */
 export async function trimSegments(fs: FileSystem, layout: Layout, version: number, keep: number): Promise<void> {
   const numbers = olderSegments(layout.database, await fs.readdir(layout.walDirectory));

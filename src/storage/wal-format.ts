@@ -41,7 +41,9 @@ export const walOp = {
   delete: 2,
   createCollection: 3,
   dropCollection: 4,
-  /** Opens a group. Payload: base version u64, durable offset u64, bytes of the group's other records u32, commits u32. */
+  /**
+   * Opens a group. Payload: base version u64, durable offset u64, bytes of the group's other records u32, commits u32.
+   */
   group: 16,
   /** A checkpoint. `version` is where replay starts; payload: flags u32, an extent for each data file. */
   checkpoint: 17,

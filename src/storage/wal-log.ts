@@ -1,7 +1,7 @@
 // The write side of a database's WAL: the active segment, and how a fresh one takes its place.
 //
-// A new segment is written and made durable under another name before the old one is renamed, and each rename is durable
-// before the next step, so that at every moment either the old segment is active or the new one is complete:
+// A new segment is written and made durable under another name before the old one is renamed, and each rename is
+// durable before the next step, so that at every moment either the old segment is active or the new one is complete:
 //   1. `.wal.new` with its header and first groups; datasync; directory sync
 //   2. `.wal` -> `.wal.N`; directory sync
 //   3. `.wal.new` -> `.wal`; directory sync

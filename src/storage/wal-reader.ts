@@ -1,7 +1,8 @@
 // Reads one WAL segment: hands out its valid groups in order, and says how it ends.
 //
-// An end is *clean* (the file stops, or only zeros follow), *torn* (what follows was never known durable: an interrupted
-// write) or *corrupt* (a later group proves that the damaged bytes had been durable: commits that were acknowledged are gone).
+// An end is *clean* (the file stops, or only zeros follow), *torn* (what follows was never known durable: an
+// interrupted write) or *corrupt* (a later group proves that the damaged bytes had been durable: commits that were
+// acknowledged are gone).
 
 import { type Commit, type Mutation, mutationOf } from "./commit.ts";
 import {

@@ -1,5 +1,5 @@
-// A look over a database's WAL before anything is changed: which segments there are, whether the ones that recovery needs
-// are all there and sound, and how the last one ends.
+// A look over a database's WAL before anything is changed: which segments there are, whether the ones that recovery
+// needs are all there and sound, and how the last one ends.
 //
 // Each segment says the last version before it. A segment's successor decides where it ends: what it holds from the
 // successor's base version on is superseded, whatever its state. Only the last segment may end torn.
@@ -47,7 +47,10 @@ export interface WalSurvey {
   readonly closedCleanly: boolean;
 }
 
-/** Lists the segments without a gap up to the active one, oldest first. Finishes a change of segments that was cut short. */
+/**
+ * Lists the segments without a gap up to the active one, oldest first. Finishes a change of segments that was cut
+ * short.
+ */
 export async function findSegments(fs: FileSystem, layout: Layout, databaseId: number): Promise<Segment[]> {
   const names = await fs.readdir(layout.walDirectory);
   const older = olderSegments(layout.database, names);

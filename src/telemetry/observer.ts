@@ -1,5 +1,5 @@
-// What the lower layers tell about their work. They call this interface and know nothing of who listens: a log today, metrics
-// and traces besides. An observer must not throw and must not block.
+// What the lower layers tell about their work. They call this interface and know nothing of who listens: a log today,
+// metrics and traces besides. An observer must not throw and must not block.
 
 import type { DocDBError } from "../base/errors.ts";
 

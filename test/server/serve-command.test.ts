@@ -83,7 +83,7 @@ test("a second one on the same data directory ends with 6 and one clear line", a
   const second = await serve(t, ["--data-dir", data, "--socket", join(directory, "s2")]).ended;
   t.is(second.code, 6);
   t.is(second.stdout, "");
-  t.regex(second.stderr, /^docdb: can't start: Another DocDB server is using the data directory \S+\. .*\n$/);
+  t.regex(second.stderr, /^docdb: can't start: Another DocDB server uses the data directory \S+\. .*\n$/);
   t.false(existsSync(join(directory, "s2")));
   first.process.kill("SIGTERM");
   t.is((await first.ended).code, 0);

@@ -1,8 +1,9 @@
 // What a database may contain, judged from outside: every attempt to write, what was answered, and what readers saw.
 //
-// The judge knows facts (this commit is there, with this version: it was acknowledged, or a reader saw it) and attempts whose
-// outcome nobody knows. After a recovery it demands: facts up to the recovered version are all there, in their order; nothing
-// else is, except attempts of unknown outcome, each whole; refused attempts never. What was in doubt is then settled for good.
+// The judge knows facts (this commit is there, with this version: it was acknowledged, or a reader saw it) and attempts
+// whose outcome nobody knows. After a recovery it demands: facts up to the recovered version are all there, in their
+// order; nothing else is, except attempts of unknown outcome, each whole; refused attempts never. What was in doubt is
+// then settled for good.
 
 /** The content of a document, unique to the attempt that wrote it; null: no document. */
 export type Content = string | null;
@@ -101,8 +102,8 @@ export class CommitModel {
   }
 
   /**
-   * Judges the state after a recovery, and takes it as fact. `version` is the last one that survived; with `lossy`, facts
-   * behind it may be gone, otherwise none may.
+   * Judges the state after a recovery, and takes it as fact. `version` is the last one that survived; with `lossy`,
+   * facts behind it may be gone, otherwise none may.
    */
   recovered(state: ReadonlyMap<string, Seen>, version: number, lossy: boolean): void {
     for (const [key, facts] of this.#facts) {

@@ -38,7 +38,9 @@ export async function runClient(engine: Engine, options: ClientOptions): Promise
     let alive = true;
     if (dice < 35) await readOne(engine, options);
     else if (dice < 91) alive = await writeSome(engine, options);
-    else if (dice < 96)
+    else if (dice < 92) {
+      await tolerate(options, () => engine.execute({ op: "compactDatabase", database: options.database }));
+    } else if (dice < 96)
       await tolerate(options, () => engine.execute({ op: "checkpointDatabase", database: options.database }));
     else await listSome(engine, options);
     if (!alive) return;

@@ -1,5 +1,5 @@
-// One seed: a machine that boots, works, crashes and boots again a few times, with the engine under test on it. Everything
-// random comes from the seed, so a failing seed can be run again.
+// One seed: a machine that boots, works, crashes and boots again a few times, with the engine under test on it.
+// Everything random comes from the seed, so a failing seed can be run again.
 
 import { DocDBError } from "../../src/base/errors.ts";
 import { Engine } from "../../src/engine/engine.ts";

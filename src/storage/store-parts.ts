@@ -1,0 +1,16 @@
+// What an open database's storage consists of, for the work that concerns all of it: checkpoints and compaction.
+
+import type { Platform } from "../platform/platform.ts";
+import type { DataFiles } from "./data-files.ts";
+import type { DocumentIndex } from "./document-index.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { Layout } from "./layout.ts";
+
+export interface StoreParts {
+  readonly platform: Platform;
+  readonly layout: Layout;
+  readonly databaseId: number;
+  readonly data: DataFiles;
+  readonly index: DocumentIndex;
+  readonly committer: GroupCommit;
+}
