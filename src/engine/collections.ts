@@ -11,25 +11,28 @@ import { type Collection, defaultCollectionId, type DocumentIndex } from "../sto
 import { type CollectionInfo, defaultCollection, type Page } from "./commands.ts";
 import type { PendingWrites } from "./pending.ts";
 
+/** What changes of collections need of the database. */
+export interface Commits {
+  /** Commits a change; resolves when it is visible. */
+  commit(mutation: Mutation): Promise<void>;
+  /** Waits for everything submitted so far; false when it failed. */
+  settled(): Promise<boolean>;
+}
+
 export class Collections {
   readonly #index: DocumentIndex;
   readonly #pending: PendingWrites;
-  readonly #commit: (mutation: Mutation) => Promise<void>;
   readonly #clock: Clock;
+  readonly #commits: Commits;
   /** Collections whose drop is on its way to the disk: writes to them are refused already. */
   readonly #dropping = new Set<Collection>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    index: DocumentIndex,
-    pending: PendingWrites,
-    commit: (mutation: Mutation) => Promise<void>,
-    clock: Clock,
-  ) {
+  constructor(index: DocumentIndex, pending: PendingWrites, clock: Clock, commits: Commits) {
     this.#index = index;
     this.#pending = pending;
-    this.#commit = commit;
     this.#clock = clock;
+    this.#commits = commits;
   }
 
   /** The collection with this name; empty means `_default`. COLLECTION_NOT_FOUND, INVALID_NAME. */
@@ -76,7 +79,7 @@ export class Collections {
       if (this.#index.collectionCount >= limits.collections) {
         throw new DocDBError("IDS_EXHAUSTED", `A database has at most ${limits.collections} collections.`);
       }
-      await this.#commit(this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")));
+      await this.#commits.commit(this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")));
       return this.info(name);
     });
   }
@@ -89,14 +92,17 @@ export class Collections {
         const message = `${defaultCollection} can't be dropped: every database has it.`;
         throw new DocDBError("INVALID_NAME", message, { metadata: { what: "collection" } });
       }
-      const documents = this.#pending.documentsIn(collection);
-      if (!force && documents > 0) {
+      for (;;) {
+        const documents = force ? 0 : this.#pending.documentsIn(collection);
+        if (documents === 0) break;
+        // The answer rests on writes that may yet fail.
+        if (!(await this.#commits.settled())) continue;
         const message = `Collection ${collection.name} has ${documents} documents. Delete them first, or set force.`;
         throw new DocDBError("COLLECTION_NOT_EMPTY", message, { metadata: { documents: String(documents) } });
       }
       this.#dropping.add(collection);
       try {
-        await this.#commit(this.#change("dropCollection", collection.id, new Uint8Array()));
+        await this.#commits.commit(this.#change("dropCollection", collection.id, new Uint8Array()));
       } finally {
         this.#dropping.delete(collection);
       }
@@ -104,7 +110,7 @@ export class Collections {
   }
 
   #change(kind: "createCollection" | "dropCollection", collection: number, content: Uint8Array): Mutation {
-    const now = this.#clock.now();
+    const now = Math.max(0, this.#clock.now());
     return { kind, collection, idLow: 0, idHigh: 0, createTimeMs: now, updateTimeMs: now, content };
   }
 

@@ -15,8 +15,9 @@ export class DatabaseSlot {
   #users = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
-  #removed = false;
-  #failure: string | undefined;
+  /** Why nobody may use the database any more. */
+  #refusal: (() => DocDBError) | undefined;
+  #failure: Error | undefined;
 
   constructor(
     entry: CatalogEntry,
@@ -34,20 +35,35 @@ export class DatabaseSlot {
     let state: DatabaseState = this.#database === undefined ? "closed" : "open";
     if (readOnly !== undefined) state = "read_only";
     else if (this.#failure !== undefined) state = "failed";
-    return { database, state, stateReason: readOnly?.message ?? this.#failure ?? "", createTimeMs };
+    return { database, state, stateReason: readOnly?.message ?? this.#failure?.message ?? "", createTimeMs };
   }
 
-  /** Runs `work` on the open database, opening it if need be. */
-  async use<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    while (this.#closing !== undefined) await this.#closing;
-    if (this.#removed) throw databaseNotFound(this.entry.name);
+  /**
+   * Runs `work` on the open database, opening it if need be. `onWait` is called before it waits for the disk to open or
+   * close the database.
+   */
+  async use<T>(work: (database: Database) => Promise<T>, onWait: () => void = () => undefined): Promise<T> {
+    while (this.#closing !== undefined) {
+      onWait();
+      await this.#closing.catch(() => undefined);
+    }
+    if (this.#refusal !== undefined) throw this.#refusal();
+    // Damaged files don't mend by themselves: whoever wants another try closes or opens the database explicitly.
+    if (this.#failure instanceof DocDBError && this.#failure.code === "DATABASE_CORRUPT") throw this.#failure;
     this.#users++;
     try {
+      if (this.#database === undefined) onWait();
       return await work(this.#database ?? (await this.#opened()));
     } finally {
       this.#users--;
       if (this.#users === 0) this.#onIdle?.();
     }
+  }
+
+  /** Opens the database if it isn't, also when that failed before. */
+  async open(): Promise<void> {
+    this.#failure = undefined;
+    await this.use(() => Promise.resolve());
   }
 
   /** Waits until nobody uses the database, then closes it. The next use opens it again. */
@@ -58,10 +74,9 @@ export class DatabaseSlot {
     return this.#closing;
   }
 
-  /** Closes it for good: no use succeeds any more. */
-  async remove(): Promise<void> {
-    this.#removed = true;
-    await this.close();
+  /** From now on every use, also one that waits already, is refused with this error. Takes effect at once. */
+  refuse(refusal: () => DocDBError): void {
+    this.#refusal = refusal;
   }
 
   /** Tells the listener the present state. */
@@ -70,6 +85,7 @@ export class DatabaseSlot {
   }
 
   async #close(): Promise<void> {
+    this.#database?.stopLongWork();
     if (this.#users > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
@@ -96,7 +112,7 @@ export class DatabaseSlot {
       this.#failure = undefined;
       return this.#database;
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
       this.report();

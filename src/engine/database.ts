@@ -6,6 +6,7 @@
 //    visible, and is worked out anew when they fail.
 
 import { DocDBError } from "../base/errors.ts";
+import { checkJson } from "../base/json-text.ts";
 import { limits } from "../base/limits.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import { idHigh, idLow } from "../base/u64.ts";
@@ -51,7 +52,10 @@ export class Database {
     this.#store = store;
     this.#clock = clock;
     this.#pending = pending;
-    this.collections = new Collections(store.index, pending, (mutation) => this.#commit([mutation]).done, clock);
+    this.collections = new Collections(store.index, pending, clock, {
+      commit: (mutation) => this.#commit([mutation]).done,
+      settled: () => settles(this.#lastCommit),
+    });
   }
 
   /**
@@ -130,6 +134,7 @@ export class Database {
 
   /** Applies one operation in a commit of its own. */
   async write(operation: WriteOperation, context?: ExecutionContext): Promise<DocumentStamp> {
+    checkContent(operation);
     const [stamp] = await this.#writeCommit([operation], context);
     return stamp as DocumentStamp;
   }
@@ -139,6 +144,16 @@ export class Database {
     operations: readonly WriteOperation[],
     context?: ExecutionContext,
   ): Promise<Outcome<DocumentStamp>[]> {
+    checkSize(operations);
+    const turn = new Turn(this.#clock);
+    for (const [i, operation] of operations.entries()) {
+      try {
+        checkContent(operation);
+      } catch (error) {
+        throw atOperation(error, i);
+      }
+      await turn.pause();
+    }
     const stamps = await this.#writeCommit(operations, context, atOperation);
     return stamps.map((value) => ({ ok: true, value }));
   }
@@ -148,14 +163,15 @@ export class Database {
     operations: readonly WriteOperation[],
     context?: ExecutionContext,
   ): Promise<Outcome<DocumentStamp>[]> {
-    const results = operations.map((operation) => this.#writeCommit([operation]));
+    checkSize(operations);
+    const turn = new Turn(this.#clock);
+    const outcomes: Promise<Outcome<DocumentStamp>>[] = [];
+    for (const operation of operations) {
+      outcomes.push(outcomeOf(this.write(operation)));
+      await turn.pause();
+    }
     context?.releaseSlot?.();
-    const settled = await Promise.allSettled(results);
-    return settled.map((result) =>
-      result.status === "fulfilled"
-        ? { ok: true, value: result.value[0] as DocumentStamp }
-        : { ok: false, error: result.reason as Error },
-    );
+    return await Promise.all(outcomes);
   }
 
   /** Writes a checkpoint; returns the version it covers. */
@@ -166,6 +182,11 @@ export class Database {
   /** Gives back the space of what was replaced or deleted. */
   compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
     return this.#store.compact(onProgress);
+  }
+
+  /** Asks work that may take long, such as a compaction, to end soon. */
+  stopLongWork(): void {
+    this.#store.stopLongWork();
   }
 
   /** Waits for pending writes, checkpoints and closes the files. */
@@ -207,8 +228,7 @@ export class Database {
       const message = "Too many writes of this database wait for the disk. Try again in a moment.";
       throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 50 });
     }
-    checkSize(operations);
-    const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now());
+    const plan = new WritePlan(this.#pending, this.#store.nextVersion, Math.max(0, this.#clock.now()));
     const stamps = operations.map((operation, i) => {
       try {
         return plan.add(this.collections.findForWriting(operation.collection), operation);
@@ -243,6 +263,19 @@ export class Database {
     const record = await this.#store.read(collection, idLow(id), idHigh(id), located);
     const { version, createTimeMs, updateTimeMs, content: json } = record;
     return { id, json, version, createTimeMs, updateTimeMs };
+  }
+}
+
+function checkContent(operation: WriteOperation): void {
+  if (operation.kind !== "delete") checkJson(operation.json);
+}
+
+/** The result of one write among others: an operating error is its outcome. */
+async function outcomeOf(write: Promise<DocumentStamp>): Promise<Outcome<DocumentStamp>> {
+  try {
+    return { ok: true, value: await write };
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
   }
 }
 

@@ -63,7 +63,7 @@ export class Engine implements Executor {
   readonly #catalog: Catalog;
   readonly #slots = new Map<string, DatabaseSlot>();
   #lastAdministration: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  #closed: Promise<void> | undefined;
 
   private constructor(options: EngineOptions, lock: Lock, catalog: Catalog) {
     this.#options = options;
@@ -110,7 +110,7 @@ export class Engine implements Executor {
   }
 
   async execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>> {
-    if (this.#closed) throw new DocDBError("SHUTTING_DOWN", "The server is shutting down.");
+    if (this.#closed !== undefined) throw shuttingDown();
     if (context?.signal?.aborted === true) {
       throw new DocDBError("CANCELLED", "The call was cancelled before it ran: nothing happened.");
     }
@@ -118,31 +118,39 @@ export class Engine implements Executor {
   }
 
   /** Waits for what is running, checkpoints and closes every database, and gives the directory free. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    for (const slot of this.#slots.values()) slot.refuse(shuttingDown);
     await this.#lastAdministration;
+    for (const slot of this.#slots.values()) slot.refuse(shuttingDown);
     const results = await Promise.allSettled([...this.#slots.values()].map((slot) => slot.close()));
     await this.#lock.release();
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
   #run(command: Command, context: ExecutionContext | undefined): Promise<Result> {
+    const releaseSlot = (): void => context?.releaseSlot?.();
     switch (command.op) {
       case "createDatabase":
-        return this.#administer(() => this.#create(command.database, "must be new"));
+        return this.#administer(() => this.#create(command.database, "must be new"), releaseSlot);
       case "openDatabase":
-        return this.#openDatabase(command.database, command.createIfMissing);
+        return this.#openDatabase(command.database, command.createIfMissing, releaseSlot);
       case "closeDatabase":
-        return this.#closeDatabase(command.database);
+        return this.#closeDatabase(command.database, releaseSlot);
       case "deleteDatabase":
-        return this.#administer(() => this.#delete(command.database));
+        return this.#administer(() => this.#delete(command.database), releaseSlot);
       case "getDatabase":
         return Promise.resolve(this.#slot(command.database)).then((slot) => slot.info);
       case "listDatabases":
         return Promise.resolve(this.#list(command.after, command.pageSize));
-      default:
-        return this.#slot(command.database).use((database) => runInDatabase(database, command, this.#clock, context));
+      default: {
+        const run = (database: Database): Promise<Result> => runInDatabase(database, command, this.#clock, context);
+        return this.#slot(command.database).use(run, releaseSlot);
+      }
     }
   }
 
@@ -188,8 +196,9 @@ export class Engine implements Executor {
     };
   }
 
-  /** Changes of the set of databases run one after the other. */
-  #administer<T>(work: () => Promise<T>): Promise<T> {
+  /** Changes of the set of databases run one after the other; they mostly wait, for which no slot is needed. */
+  #administer<T>(work: () => Promise<T>, releaseSlot: () => void): Promise<T> {
+    releaseSlot();
     const result = this.#lastAdministration.then(work);
     this.#lastAdministration = result.catch(() => undefined);
     return result;
@@ -204,6 +213,8 @@ export class Engine implements Executor {
       throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database: known.entry.name } });
     }
     const { platform, directory } = this.#options;
+    const unfinished = this.#catalog.find(name);
+    if (unfinished !== undefined) await this.#clearAway(unfinished);
     await refuseForeignFiles(platform.fs, directory, name);
     const adding = await this.#catalog.add(name, this.#clock.now());
     try {
@@ -215,18 +226,27 @@ export class Engine implements Executor {
       throw diskError(`Database ${name} was not created`, error);
     }
     const slot = this.#addSlot(await this.#catalog.setState(adding, "ready"));
-    await slot.use(() => Promise.resolve());
+    await slot.open();
     return slot.info;
   }
 
-  async #openDatabase(name: string, createIfMissing: boolean): Promise<DatabaseInfo> {
-    if (createIfMissing) await this.#administer(() => this.#create(name, "is fine"));
+  /** Removes what a creation left whose last step failed: the catalog on disk may call it ready already. */
+  async #clearAway(unfinished: CatalogEntry): Promise<void> {
+    const deleting = await this.#catalog.setState(unfinished, "deleting");
+    await removeFiles(this.#options.platform.fs, this.#options.directory, unfinished.name);
+    await this.#catalog.remove(deleting);
+  }
+
+  async #openDatabase(name: string, createIfMissing: boolean, releaseSlot: () => void): Promise<DatabaseInfo> {
+    releaseSlot();
+    if (createIfMissing) await this.#administer(() => this.#create(name, "is fine"), releaseSlot);
     const slot = this.#slot(name);
-    await slot.use(() => Promise.resolve());
+    await slot.open();
     return slot.info;
   }
 
-  async #closeDatabase(name: string): Promise<DatabaseInfo> {
+  async #closeDatabase(name: string, releaseSlot: () => void): Promise<DatabaseInfo> {
+    releaseSlot();
     const slot = this.#slot(name);
     await slot.close();
     return slot.info;
@@ -235,12 +255,17 @@ export class Engine implements Executor {
   async #delete(name: string): Promise<Record<never, never>> {
     const slot = this.#slot(name);
     const { platform, directory, onDatabaseState } = this.#options;
-    const deleting = await this.#catalog.setState(slot.entry, "deleting");
-    await slot.remove();
-    await removeFiles(platform.fs, directory, slot.entry.name).catch((error: unknown) => {
-      throw diskError(`The files of database ${name} could not all be removed; a restart goes on with it`, error);
-    });
-    await this.#catalog.remove(deleting);
+    // Nobody may write from here on: once the catalog says `deleting`, a restart removes the files.
+    slot.refuse(() => databaseNotFound(slot.entry.name));
+    await slot.close();
+    try {
+      const deleting = await this.#catalog.setState(slot.entry, "deleting");
+      await removeFiles(platform.fs, directory, slot.entry.name);
+      await this.#catalog.remove(deleting);
+    } catch (error) {
+      slot.refuse(() => halfDeleted(slot.entry.name));
+      throw diskError(`Database ${name} was not deleted completely; delete it again`, error);
+    }
     this.#slots.delete(name.toLowerCase());
     onDatabaseState?.({ database: slot.entry.name, state: "deleted" });
     return {};
@@ -251,6 +276,15 @@ export class Engine implements Executor {
     const later = this.databases().filter((info) => info.database.toLowerCase() > key);
     return { items: later.slice(0, pageSize), more: later.length > pageSize };
   }
+}
+
+function shuttingDown(): DocDBError {
+  return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
+}
+
+function halfDeleted(database: string): DocDBError {
+  const message = `The deletion of database ${database} failed half-way. Delete it again, or restart the server.`;
+  return new DocDBError("IO_ERROR", message, { metadata: { database } });
 }
 
 async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {

@@ -38,8 +38,10 @@ export async function runInDatabase(
     case "listDocuments":
       return await database.list(command.collection, command.after, command.pageSize);
     case "createCollection":
+      context?.releaseSlot?.();
       return await collections.create(command.collection);
     case "deleteCollection":
+      context?.releaseSlot?.();
       await collections.drop(command.collection, command.force);
       return {};
     case "getCollection":
@@ -50,6 +52,7 @@ export async function runInDatabase(
       context?.releaseSlot?.();
       return await database.compact(context?.onProgress);
     case "checkpointDatabase": {
+      context?.releaseSlot?.();
       const startedMs = clock.monotonicMs();
       const version = await database.checkpoint();
       return { version, durationMs: clock.monotonicMs() - startedMs };

@@ -4,7 +4,6 @@
 import { DocDBError } from "../base/errors.ts";
 import { maxDocumentId } from "../base/limits.ts";
 import { idHigh, idLow } from "../base/u64.ts";
-import { checkJson } from "../base/json-text.ts";
 import type { Collection } from "../storage/document-index.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { DocumentStamp, Precondition, WriteOperation } from "./commands.ts";
@@ -31,10 +30,9 @@ export class WritePlan {
     return this.#mutations;
   }
 
-  /** Plans one operation, or throws why it can't be. */
+  /** Plans one operation, whose content has been checked, or throws why it can't be. */
   add(collection: Collection, operation: WriteOperation): DocumentStamp {
     checkId(operation);
-    if (operation.kind !== "delete") checkJson(operation.json);
     const id = operation.kind === "create" && operation.id === 0n ? this.#assignId(collection) : operation.id;
     const state = this.#stateOf(collection, id);
     checkExistence(collection, id, operation, state);

@@ -37,6 +37,7 @@ export class Scheduler implements Executor {
   #queued = 0;
   #busySlots = 0;
   #running = 0;
+  #dispatching = false;
   #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   constructor(engine: Executor, options: SchedulerOptions) {
@@ -106,13 +107,17 @@ export class Scheduler implements Executor {
     return true;
   }
 
+  /** Fills the free slots. A command that frees its slot at once leaves the rest to the loop that started it. */
   #dispatch(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
     while (this.#busySlots < this.#options.slots) {
       const next = this.#takeNext();
-      if (next === undefined) return;
+      if (next === undefined) break;
       this.#running++;
       next.run();
     }
+    this.#dispatching = false;
   }
 
   /** The head of the queue whose turn it is; that queue goes to the end of the round. */

@@ -3,7 +3,7 @@
 //   1. data file datasync                      what the index points at is durable
 //   2. index snapshot: temporary file, datasync, rename, directory sync
 //   3. checkpoint record in the WAL, datasync  recovery without a snapshot starts here
-//   4. trim the segments that lie wholly before it, oldest first, by number
+//   4. trim the segments that lie wholly before it, oldest first, by number (trim.ts; the caller does it)
 //
 // Commits go on meanwhile. See index-snapshot.ts for why a snapshot taken over time is sound.
 
@@ -17,16 +17,8 @@ import type { StoreParts } from "./store-parts.ts";
 import { trimSegments } from "./trim.ts";
 import { removeIfThere } from "./wal-log.ts";
 
-/** How a checkpoint is to be. */
-export interface CheckpointOptions {
-  /** Segments before the checkpoint that are kept all the same. */
-  readonly keepSegments: number;
-  /** No commit is under way or will follow. */
-  readonly closing: boolean;
-}
-
-/** Writes a checkpoint and returns the version it covers. */
-export async function writeCheckpoint(parts: StoreParts, options: CheckpointOptions): Promise<number> {
+/** Steps 1 to 3. Returns the version that the checkpoint covers. `closing`: no commit is under way or will follow. */
+export async function writeCheckpoint(parts: StoreParts, closing: boolean): Promise<number> {
   const { layout, committer, data } = parts;
   const replayFrom = committer.lastVersion;
   await syncData(parts);
@@ -35,9 +27,8 @@ export async function writeCheckpoint(parts: StoreParts, options: CheckpointOpti
   if (sabotaged("trim-before-checkpoint")) await trimSegments(parts.platform.fs, layout, replayFrom, 0);
   await parts.platform.fs.rename(temporaryOf(layout), layout.index);
   await parts.platform.fs.syncDirectory(layout.dataDirectory);
-  const mark = { version: replayFrom, extents, closing: options.closing && data.current.tail === extents.at(-1)?.bytes };
+  const mark = { version: replayFrom, extents, closing: closing && data.current.tail === extents.at(-1)?.bytes };
   await committer.exclusive(() => committer.appendCheckpoint(mark));
-  await trimSegments(parts.platform.fs, layout, replayFrom, options.keepSegments);
   return replayFrom;
 }
 

@@ -36,6 +36,10 @@ const codes: Readonly<Record<MutationKind, Codes>> = {
   dropCollection: { wal: walOp.dropCollection, data: dataKind.dropCollection },
 };
 
+const kinds = Object.keys(codes) as MutationKind[];
+const kindsInWal = new Map<number, MutationKind>(kinds.map((kind) => [codes[kind].wal, kind]));
+const kindsInData = new Map<number, MutationKind>(kinds.map((kind) => [codes[kind].data, kind]));
+
 /** One change. A document's id is 0 in changes of collections. */
 export interface Mutation {
   readonly kind: MutationKind;
@@ -144,7 +148,7 @@ function writeMutation(target: Buffer, offset: number, salt: number, version: nu
 
 /** The mutation that a WAL record holds, or undefined when it is of another kind. */
 export function mutationOf(record: WalRecord): Mutation | undefined {
-  const kind = kindWith("wal", record.op);
+  const kind = kindsInWal.get(record.op);
   if (kind === undefined || record.payload.length < timesBytes) return undefined;
   const createTimeMs = readU64(record.payload, 0);
   const updateTimeMs = readU64(record.payload, 8);
@@ -155,10 +159,5 @@ export function mutationOf(record: WalRecord): Mutation | undefined {
 
 /** The kind of change that a data record holds. */
 export function mutationKindOf(kind: number): MutationKind | undefined {
-  return kindWith("data", kind);
-}
-
-function kindWith(file: keyof Codes, code: number): MutationKind | undefined {
-  const kinds = Object.keys(codes) as MutationKind[];
-  return kinds.find((kind) => codes[kind][file] === code);
+  return kindsInData.get(kind);
 }

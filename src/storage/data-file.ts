@@ -112,10 +112,14 @@ export async function createDataFile(fs: FileSystem, path: string, header: DataH
 /** Opens a data file for reading and writing. DATABASE_CORRUPT when it has no valid header. */
 export async function openDataFile(fs: FileSystem, path: string): Promise<{ file: File; header: DataHeader }> {
   const file = await fs.open(path, "write");
-  const bytes = Buffer.alloc(Math.min(await file.size(), dataHeaderBytes));
-  await file.read(bytes, 0);
-  const header = decodeDataHeader(bytes);
-  if (typeof header !== "string") return { file, header };
-  await file.close();
-  throw damaged(path, header);
+  try {
+    const bytes = Buffer.alloc(Math.min(await file.size(), dataHeaderBytes));
+    await file.read(bytes, 0);
+    const header = decodeDataHeader(bytes);
+    if (typeof header === "string") throw damaged(path, header);
+    return { file, header };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }

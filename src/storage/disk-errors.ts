@@ -16,10 +16,14 @@ export function diskError(what: string, error: unknown): unknown {
   if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {
     return new DocDBError("DISK_FULL", `${what}: the disk is full. Free some space and try again.`, { cause: error });
   }
-  if (error instanceof FatalWriteError || (error instanceof Error && "syscall" in error)) {
-    return new DocDBError("IO_ERROR", `${what}: the disk failed (${error.message}).`, { cause: error });
-  }
-  return error;
+  if (error instanceof DocDBError || !isDiskFailure(error)) return error;
+  return new DocDBError("IO_ERROR", `${what}: the disk failed (${(error as Error).message}).`, { cause: error });
+}
+
+/** Whether an error is an operating one of storage; anything else is a defect, which nothing must cover up. */
+export function isDiskFailure(error: unknown): boolean {
+  if (error instanceof DocDBError || error instanceof FatalWriteError) return true;
+  return error instanceof Error && "syscall" in error;
 }
 
 /** The error for a group that could not be written and was taken back. */

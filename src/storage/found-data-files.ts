@@ -1,6 +1,7 @@
 // The data files that a start finds: `<db>.data`, and `<db>.compact` when a compaction was under way. Which of them
 // count, and how much of each, says the checkpoint; the rest is what a crash left.
 
+import { DocDBError } from "../base/errors.ts";
 import { isErrno } from "../platform/file-io.ts";
 import { OverlayFile } from "../platform/overlay-file.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
@@ -39,8 +40,11 @@ export class FoundDataFiles {
       await data.file.close();
       throw damaged(layout.data, `it belongs to database ${data.header.databaseId}, not ${databaseId}`);
     }
-    // A compaction that died before its file was whole leaves one without a header: it never counted.
-    const compact = await openIfThere(fs, layout.compact).catch(() => undefined);
+    const compact = await openIfThere(fs, layout.compact).catch((error: unknown) => {
+      // A compaction that died before its file was whole leaves one without a header: it never counted.
+      if (error instanceof DocDBError && error.code === "DATABASE_CORRUPT") return undefined;
+      throw error;
+    });
     return new FoundDataFiles(fs, layout, data, compact);
   }
 
@@ -98,11 +102,17 @@ export class FoundDataFiles {
 }
 
 async function openIfThere(fs: FileSystem, path: string): Promise<Found | undefined> {
+  let opened: Omit<Found, "bytes">;
   try {
-    const { file, header } = await openDataFile(fs, path);
-    return { file, header, bytes: await file.size() };
+    opened = await openDataFile(fs, path);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  try {
+    return { ...opened, bytes: await opened.file.size() };
+  } catch (error) {
+    await opened.file.close();
     throw error;
   }
 }

@@ -22,7 +22,7 @@ import {
   walBytesOf,
 } from "./commit.ts";
 import type { DataFiles } from "./data-files.ts";
-import { FatalWriteError, outcomeUnknown, writeError } from "./disk-errors.ts";
+import { FatalWriteError, isDiskFailure, outcomeUnknown, writeError } from "./disk-errors.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
 
@@ -52,8 +52,8 @@ export interface GroupCommitOptions {
 
 /** Who is told what becomes of commits. Called synchronously. */
 export interface GroupCommitListener {
-  /** The commit counts: make it visible. `offset` is where its records start in the data file. */
-  publish(commit: Commit, offset: number): void;
+  /** The commit counts: make it visible. `offset` is where its records start in the data file; it took `walBytes`. */
+  publish(commit: Commit, offset: number, walBytes: number): void;
   /** Nothing that was submitted and not published will be: forget it. */
   onAbort(): void;
   /** No write is possible any more. */
@@ -264,7 +264,7 @@ export class GroupCommit {
     let offset = this.#data.current.tail;
     this.#data.current.accept(dataBytes);
     for (const { commit, bytes, resolve } of group) {
-      this.#listener.publish(commit, offset);
+      this.#listener.publish(commit, offset, bytes);
       for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
       this.#lastVersion = commit.version;
       this.#pendingBytes -= bytes;
@@ -284,6 +284,7 @@ export class GroupCommit {
 
   /** Makes the WAL durable, or latches the database. */
   async #syncNow(): Promise<void> {
+    if (this.#readOnly !== undefined) throw this.#readOnly;
     if (!this.#wal.isOpen || this.#durableOffset === this.#wal.size) return;
     try {
       await this.#wal.datasync();
@@ -307,7 +308,8 @@ export class GroupCommit {
    * Takes back what a failed group wrote, so that the next one finds sound ground. Returns the error to answer with.
    */
   async #undo(error: unknown): Promise<DocDBError> {
-    if (error instanceof DocDBError && error.code === "DATABASE_READ_ONLY") return error;
+    if (!isDiskFailure(error)) throw error;
+    if (error instanceof DocDBError) return error;
     if (error instanceof FatalWriteError) return this.latch("the WAL could not change over to a new segment.", error);
     try {
       await this.#data.current.discard();

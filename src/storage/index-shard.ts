@@ -20,6 +20,7 @@ const growth = 1.25;
 /** Where a table is filled to that was made anew. */
 const midLoad = 0.75;
 const minCapacity = 4;
+const noWords = new Uint32Array(0);
 const two32 = 0x1_0000_0000;
 const two47 = 0x8000_0000_0000;
 
@@ -50,7 +51,7 @@ export class IndexShard {
   #liveRecordBytes = 0;
 
   constructor() {
-    this.#words = new Uint32Array(0);
+    this.#words = noWords;
     this.#capacity = 0;
   }
 

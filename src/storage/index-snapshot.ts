@@ -58,6 +58,7 @@ export async function writeShards(
       await writer.write(encodeBlock(blockKind.shard, collection.id, shard, slots, salt));
       await turn.pause();
     }
+    await turn.pause();
   }
 }
 
@@ -143,8 +144,8 @@ async function readSnapshot(reader: ChunkedReader, databaseId: number, turn: Tur
     }
     const collection = loaded.get(block.collection) ?? new Collection(block.collection, "", 0);
     loaded.set(block.collection, collection);
-    const shard = collection.table.shards[block.shard];
-    if (block.kind !== blockKind.shard || shard === undefined || block.content.length % 32 !== 0) {
+    const shard = collection.table.shard(block.shard);
+    if (block.kind !== blockKind.shard || block.shard >= shardCount || block.content.length % 32 !== 0) {
       return `its block at offset ${at} makes no sense`;
     }
     shard.load(block.content);

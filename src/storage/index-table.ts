@@ -1,19 +1,30 @@
 // The index of one collection: 256 shards by `id % 256`. Sharding bounds the pause of one growth step to 1/256 of the
-// table.
+// table. An empty table has no shards at all, because there may be thousands of empty collections.
 
 import { type IndexEntry, IndexShard } from "./index-shard.ts";
 
 export const shardCount = 256;
 
 export class IndexTable {
-  readonly shards: readonly IndexShard[] = Array.from({ length: shardCount }, () => new IndexShard());
+  #shards: readonly IndexShard[] = [];
+
+  /** All shards, or none while nothing was ever set. */
+  get shards(): readonly IndexShard[] {
+    return this.#shards;
+  }
+
+  /** The shard with this number, in [0, shardCount). */
+  shard(number: number): IndexShard {
+    if (this.#shards.length === 0) this.#shards = Array.from({ length: shardCount }, () => new IndexShard());
+    return this.#shards[number & (shardCount - 1)] as IndexShard;
+  }
 
   get(low: number, high: number): IndexEntry | undefined {
-    return this.#shardOf(low).get(low, high);
+    return this.#shards[low & (shardCount - 1)]?.get(low, high);
   }
 
   set(low: number, high: number, entry: IndexEntry): void {
-    this.#shardOf(low).set(low, high, entry);
+    this.shard(low).set(low, high, entry);
   }
 
   /** Documents that exist. */
@@ -35,11 +46,7 @@ export class IndexTable {
     return this.#sum((shard) => shard.memoryBytes);
   }
 
-  #shardOf(low: number): IndexShard {
-    return this.shards[low & (shardCount - 1)] as IndexShard;
-  }
-
   #sum(of: (shard: IndexShard) => number): number {
-    return this.shards.reduce((total, shard) => total + of(shard), 0);
+    return this.#shards.reduce((total, shard) => total + of(shard), 0);
   }
 }

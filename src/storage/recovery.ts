@@ -1,7 +1,7 @@
 // Opening a database: from what a crash at any moment left, to the state after the last commit that survived.
 //
 //   1. find the segments; load the index snapshot, or rebuild the index from the data file up to the newest checkpoint
-//   2. survey the WAL from there on; nothing has been changed so far
+//   2. survey the WAL from there on; nothing has been changed so far, but for a change of segments that was cut short
 //   3. cut the data file back to the checkpoint and replay the commits behind it
 //   4. write the commits whose durability no later group proves into a fresh, durable segment
 //
@@ -47,6 +47,8 @@ export interface Recovered {
   /** The last checkpoint; commits behind it were replayed. */
   readonly checkpointVersion: number;
   readonly replayed: number;
+  /** Bytes of the WAL that were replayed. */
+  readonly replayedBytes: number;
   /** Set when acknowledged commits may be missing: the database must stay read-only. */
   readonly corruption: Corruption | undefined;
 }
@@ -66,6 +68,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const { base, survey } = await findBase(options, segments, found);
     const { corruption } = survey;
     if (corruption !== undefined) observer.event("error", "the WAL is corrupt", { ...corruption });
+    else if (survey.end.kind === "torn") reportTorn(options, survey);
     const data = await found.use(base.extents, corruption !== undefined);
     const replay = await replayInto(options, data, base, survey);
     const wal = new WalLog(platform, layout, databaseId, options.lossy, survey.newest);
@@ -82,12 +85,20 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       nextVersion: floor,
       checkpointVersion: base.replayFrom,
       replayed: replay.commits,
+      replayedBytes: replay.bytes,
       corruption,
     };
   } catch (error) {
-    await found.close();
+    await found.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** An interrupted write looks like this, and so does a last group that rotted: an operator should hear of it. */
+function reportTorn({ observer, layout }: RecoveryOptions, { end, newestBytes }: WalSurvey): void {
+  const { offset } = end;
+  const fields = { database: layout.database, path: layout.activeSegment, offset, bytes: newestBytes - offset };
+  observer.event("warn", "discarded the torn end of the WAL", fields);
 }
 
 /** The index snapshot if it can be used; otherwise the data files, up to the newest checkpoint that the WAL records. */
@@ -103,11 +114,11 @@ async function findBase(
     const { replayFrom, extents } = snapshot.position;
     const needed = found.lack(extents) === undefined ? segmentsFrom(segments, replayFrom) : undefined;
     if (needed !== undefined) {
-      const survey = await surveyWal(platform.fs, needed);
+      const survey = await surveyWal(platform.fs, needed, turn);
       return { base: { index: snapshot.index, replayFrom, extents }, survey };
     }
   }
-  const survey = await surveyWal(platform.fs, segments);
+  const survey = await surveyWal(platform.fs, segments, turn);
   const replayFrom = survey.checkpoint?.version ?? 0;
   const extents = survey.checkpoint?.extents ?? found.emptyExtents;
   if (segmentsFrom(segments, replayFrom) === undefined) {
@@ -138,6 +149,7 @@ function segmentsFrom(segments: readonly Segment[], version: number): readonly S
 interface Replay {
   readonly lastVersion: number;
   readonly commits: number;
+  readonly bytes: number;
   /** Groups with commits whose durability no later group proves, oldest first. */
   readonly inDoubt: readonly WalGroup[];
 }
@@ -148,6 +160,7 @@ async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base,
   const inDoubt: WalGroup[] = [];
   let lastVersion = base.replayFrom;
   let commits = 0;
+  let bytes = 0;
   await replayGroups(options.platform.fs, needed, async (group, segment) => {
     if (survey.corruption !== undefined && group.lastVersion > survey.corruption.lastVersion) return;
     const isLast = segment.header.segment === survey.newest;
@@ -155,10 +168,11 @@ async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base,
     lastVersion = Math.max(lastVersion, group.lastVersion);
     const fresh = group.commits.filter((commit) => commit.version > base.replayFrom);
     commits += fresh.length;
+    if (fresh.length > 0) bytes += group.end - group.offset;
     await appendCommits(data.current, base.index, fresh);
     await turn.pause();
   });
-  return { lastVersion, commits, inDoubt };
+  return { lastVersion, commits, bytes, inDoubt };
 }
 
 /** Adds to the data file and the index what of these commits they lack. */

@@ -18,6 +18,7 @@ import type { Layout } from "./layout.ts";
 import { ReadLeases } from "./read-leases.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
+import { trimSegments } from "./trim.ts";
 import { WalLog } from "./wal-log.ts";
 
 export interface StoreOptions {
@@ -62,10 +63,10 @@ export interface StoreListener {
 
 /** Creates the files of an empty database. Their directories exist; durable when this returns. */
 export async function createStore(options: StoreOptions): Promise<void> {
-  const { platform, layout, databaseId, fsyncMode } = options;
+  const { platform, layout, databaseId } = options;
   await createDataFile(platform.fs, layout.data, { databaseId, generation: 1, salt: platform.random.u32() });
   await platform.fs.syncDirectory(layout.dataDirectory);
-  const wal = new WalLog(platform, layout, databaseId, isLossy(fsyncMode), 0);
+  const wal = new WalLog(platform, layout, databaseId, false, 0);
   await wal.start({ firstVersion: 1, baseVersion: 0 });
   await wal.close();
 }
@@ -84,7 +85,9 @@ export class Store {
   #checkpointing: Promise<number> | undefined;
   /** The one that follows the one under way. */
   #nextCheckpoint: Promise<number> | undefined;
-  #walBytesSinceCheckpoint = 0;
+  /** Bytes of WAL since the last checkpoint, and how many of them bring the next one about. */
+  #walBytes: number;
+  #checkpointAt: number;
   #compacting: Promise<CompactionResult> | undefined;
   readonly #onProgress = new Set<(progress: CompactionProgress) => void>();
   readonly #leases = new ReadLeases();
@@ -99,6 +102,8 @@ export class Store {
     this.#versionFloor = recovered.nextVersion;
     this.#nextVersion = recovered.nextVersion;
     this.#checkpointVersion = recovered.checkpointVersion;
+    this.#walBytes = recovered.replayedBytes;
+    this.#checkpointAt = options.checkpointBytes;
     const { databaseId, fsyncMode: mode, fsyncIntervalMs: intervalMs, segmentBytes } = options;
     this.#committer = new GroupCommit(
       { databaseId, mode, intervalMs, segmentBytes, versionFloor: recovered.nextVersion },
@@ -107,7 +112,7 @@ export class Store {
       recovered.data,
       recovered.lastVersion,
       {
-        publish: (commit, offset) => this.#publish(commit, offset),
+        publish: (commit, offset, walBytes) => this.#publish(commit, offset, walBytes),
         onAbort: () => this.#onAbort(),
         onReadOnly: (error) => listener.onReadOnly(error),
       },
@@ -130,7 +135,9 @@ export class Store {
       store.#committer.latch(what, undefined);
     }
     if (replayed > 0) observer.event("info", "recovered", { database: layout.database, replayed, lastVersion });
-    if (corruption === undefined && recovered.data.previous !== undefined) store.#compactInBackground();
+    if (corruption !== undefined) return store;
+    store.#checkpointIfDue();
+    if (recovered.data.previous !== undefined) store.#compactInBackground();
     return store;
   }
 
@@ -233,8 +240,14 @@ export class Store {
       this.#warn("no checkpoint at close: the next start replays the WAL", error);
     }
     this.#committer.close();
-    await this.#wal.close();
-    await this.#data.close();
+    for (const closed of await Promise.allSettled([this.#wal.close(), this.#data.close()])) {
+      if (closed.status === "rejected") this.#warn("a file could not be closed", closed.reason);
+    }
+  }
+
+  /** Asks long work that only concerns this process, such as a compaction, to end soon. */
+  stopLongWork(): void {
+    this.#closing = true;
   }
 
   get #parts(): StoreParts {
@@ -281,19 +294,25 @@ export class Store {
   async #checkpoint(closing: boolean): Promise<number> {
     const { platform, layout, keepSegments } = this.#options;
     if (this.readOnly !== undefined) throw this.readOnly;
-    this.#walBytesSinceCheckpoint = 0;
+    const walBytes = this.#walBytes;
     try {
-      this.#checkpointVersion = await writeCheckpoint(this.#parts, { keepSegments, closing });
+      this.#checkpointVersion = await writeCheckpoint(this.#parts, closing);
+      this.#walBytes -= walBytes;
       if (this.#data.previous === undefined && this.#data.needsAdoption) {
         await adoptCompacted(platform.fs, layout, this.#data);
       }
     } catch (error) {
       throw diskError("No checkpoint was written", error);
     }
+    try {
+      await trimSegments(platform.fs, layout, this.#checkpointVersion, keepSegments);
+    } catch (error) {
+      this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
+    }
     return this.#checkpointVersion;
   }
 
-  #publish(commit: Commit, offset: number): void {
+  #publish(commit: Commit, offset: number, walBytes: number): void {
     const { parity } = this.#data.current;
     let at = offset;
     for (const mutation of commit.mutations) {
@@ -301,17 +320,23 @@ export class Store {
       this.index.apply(mutation, commit.version, { offset: at, length, parity });
       at += length;
     }
-    this.#walBytesSinceCheckpoint += at - offset;
-    if (this.#walBytesSinceCheckpoint >= this.#options.checkpointBytes && this.#checkpointing === undefined) {
+    this.#walBytes += walBytes;
+    this.#checkpointIfDue();
+  }
+
+  #checkpointIfDue(): void {
+    if (this.#walBytes >= this.#checkpointAt && this.#checkpointing === undefined && !this.#closing) {
       void this.#checkpointInBackground();
     }
   }
 
   async #checkpointInBackground(): Promise<void> {
-    const { compactionBytes, compactionDeadRatio } = this.#options;
+    const { checkpointBytes, compactionBytes, compactionDeadRatio } = this.#options;
     try {
       await this.checkpoint();
+      this.#checkpointAt = checkpointBytes;
     } catch (error) {
+      this.#checkpointAt = this.#walBytes + checkpointBytes / 8;
       this.#warn("a checkpoint failed; the WAL grows until one succeeds", error);
       return;
     }

@@ -1,5 +1,6 @@
 // Trimming the WAL: removing older segments that no recovery can need any more.
 
+import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import { readSegmentHeader } from "./wal-survey.ts";
@@ -15,10 +16,20 @@ export async function trimSegments(fs: FileSystem, layout: Layout, version: numb
     if (i >= numbers.length - keep) break;
     const next = numbers[i + 1];
     const successor = next === undefined ? layout.activeSegment : layout.segment(next);
-    const { baseVersion } = await readSegmentHeader(fs, successor);
-    if (baseVersion > version) break;
+    const baseVersion = await baseVersionOf(fs, successor);
+    if (baseVersion === undefined || baseVersion > version) break;
     await fs.unlink(layout.segment(number));
     removed++;
   }
   if (removed > 0) await fs.syncDirectory(layout.walDirectory);
+}
+
+/** The last version before a segment; undefined when it was renamed just now, by a rotation. */
+async function baseVersionOf(fs: FileSystem, path: string): Promise<number | undefined> {
+  try {
+    return (await readSegmentHeader(fs, path)).baseVersion;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
 }

@@ -98,7 +98,7 @@ export function readGroup(bytes: Buffer, offset: number, segment: SegmentHeader)
 /** Whether what stands at `offset` is an interrupted write or the damage of bytes that had been durable. */
 function kindOfDamage(bytes: Buffer, offset: number, segment: SegmentHeader): "clean" | "torn" | "corrupt" {
   if (offset < segment.durableBytes) return "corrupt";
-  if (bytes.subarray(offset).every((byte) => byte === 0)) return "clean";
+  if (isZero(bytes, offset)) return "clean";
   const length = Buffer.alloc(8);
   length.writeUInt32LE(groupRecordBytes);
   for (let at = bytes.indexOf(length, offset); at !== -1; at = bytes.indexOf(length, at + 1)) {
@@ -107,4 +107,14 @@ function kindOfDamage(bytes: Buffer, offset: number, segment: SegmentHeader): "c
     if (later !== undefined && later.durableOffset > offset) return "corrupt";
   }
   return "torn";
+}
+
+const zeros = Buffer.alloc(64 * 1024);
+
+function isZero(bytes: Buffer, from: number): boolean {
+  for (let at = from; at < bytes.length; at += zeros.length) {
+    const piece = bytes.subarray(at, at + zeros.length);
+    if (!piece.equals(zeros.subarray(0, piece.length))) return false;
+  }
+  return true;
 }

@@ -6,6 +6,7 @@
 
 import { readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
+import type { Turn } from "../platform/turn.ts";
 import { damaged } from "./disk-errors.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import { activateNext, removeIfThere } from "./wal-log.ts";
@@ -38,6 +39,8 @@ export interface WalSurvey {
   readonly segments: readonly Segment[];
   /** Number of the active segment. */
   readonly newest: number;
+  /** Length of its file. */
+  readonly newestBytes: number;
   /** How the active segment ends. */
   readonly end: SegmentEnd;
   readonly corruption: Corruption | undefined;
@@ -70,29 +73,34 @@ export async function findSegments(fs: FileSystem, layout: Layout, databaseId: n
 }
 
 /** Reads all of these segments and judges them. `segments` are contiguous, the active one last. */
-export async function surveyWal(fs: FileSystem, segments: readonly Segment[]): Promise<WalSurvey> {
+export async function surveyWal(fs: FileSystem, segments: readonly Segment[], turn: Turn): Promise<WalSurvey> {
   let checkpoint: CheckpointMark | undefined;
   let corruption: Corruption | undefined;
   let end: SegmentEnd | undefined;
+  let newestBytes = 0;
   let closedCleanly = false;
   for (const [i, segment] of segments.entries()) {
     closedCleanly = false;
-    const note = (group: WalGroup): boolean => {
+    const note = async (group: WalGroup): Promise<boolean> => {
       closedCleanly = false;
       for (const mark of group.marks.map(checkpointOf)) {
         if (mark === undefined) continue;
         if (checkpoint === undefined || mark.version >= checkpoint.version) checkpoint = mark;
         closedCleanly = mark.closing;
       }
+      await turn.pause();
       return true;
     };
-    end = await readSegment(await segmentBytes(fs, segment), segment.header, note);
+    const bytes = await segmentBytes(fs, segment);
+    newestBytes = bytes.length;
+    end = await readSegment(bytes, segment.header, note);
     corruption ??= judge(segment, end, segments[i + 1]);
   }
   const active = segments.at(-1);
   if (active === undefined || end === undefined) throw new Error("a survey needs the active segment");
   closedCleanly &&= end.kind === "clean";
-  return { segments, newest: active.header.segment, end, corruption, checkpoint, closedCleanly };
+  const newest = active.header.segment;
+  return { segments, newest, newestBytes, end, corruption, checkpoint, closedCleanly };
 }
 
 /** Hands the groups that count to `visit`: those of all segments, without what later segments supersede. */
@@ -142,6 +150,8 @@ async function finishActivation(fs: FileSystem, layout: Layout, databaseId: numb
   if (next === undefined || next.header.segment !== oldest + 1) {
     throw damaged(layout.activeSegment, "the active WAL segment is missing");
   }
+  // The first rename may not be durable yet, and the second one must not overtake it.
+  await fs.syncDirectory(layout.walDirectory);
   await activateNext(fs, layout, oldest);
 }
 
