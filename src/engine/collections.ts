@@ -79,7 +79,9 @@ export class Collections {
       if (this.#index.collectionCount >= limits.collections) {
         throw new DocDBError("IDS_EXHAUSTED", `A database has at most ${limits.collections} collections.`);
       }
-      await this.#commits.commit(this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")));
+      await this.#commits.commit(
+        this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")),
+      );
       return this.info(name);
     });
   }
