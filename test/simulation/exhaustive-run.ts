@@ -117,7 +117,7 @@ export async function runWorkload(workload: Workload, mishap: Mishap): Promise<R
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const what = `workload ${workload.seed} under ${JSON.stringify(mishap)}`;
     throw new Violation(
-      `${what}: ${reason}\n${machine.trace.slice(-Number(process.env["TRACE_LINES"] ?? 60)).join("\n")}`,
+      `${what}: ${reason}\n${machine.trace.slice(-Number(process.env["DOCDB_TRACE_LINES"] ?? 60)).join("\n")}`,
     );
   }
 }

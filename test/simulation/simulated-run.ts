@@ -35,7 +35,7 @@ export interface RunSummary {
 /** Runs a seed; throws a `Violation`, with the seed and the last I/Os in its message, when a promise was broken. */
 export async function runSeed(seed: number): Promise<RunSummary> {
   const random = new Prng(seed, 100);
-  const machine = new SimulatedMachine(seed, { traceLines: Number(process.env["TRACE_LINES"] ?? 200) });
+  const machine = new SimulatedMachine(seed, { traceLines: Number(process.env["DOCDB_TRACE_LINES"] ?? 200) });
   const mode = random.pick(["group", "group", "group", "always", "interval", "none"] as const);
   const models = new Map(databases.map((name) => [name, new CommitModel()]));
   const run: Run = { machine, random, mode, models, faulty: random.below(3) === 0 };
