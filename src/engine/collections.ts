@@ -112,7 +112,7 @@ export class Collections {
   }
 
   #change(kind: "createCollection" | "dropCollection", collection: number, content: Uint8Array): Mutation {
-    const now = Math.max(0, this.#clock.now());
+    const now = this.#clock.now();
     return { kind, collection, idLow: 0, idHigh: 0, createTimeMs: now, updateTimeMs: now, content };
   }
 

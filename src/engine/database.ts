@@ -228,7 +228,7 @@ export class Database {
       const message = "Too many writes of this database wait for the disk. Try again in a moment.";
       throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 50 });
     }
-    const plan = new WritePlan(this.#pending, this.#store.nextVersion, Math.max(0, this.#clock.now()));
+    const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now());
     const stamps = operations.map((operation, i) => {
       try {
         return plan.add(this.collections.findForWriting(operation.collection), operation);

@@ -213,9 +213,13 @@ export class Engine implements Executor {
       throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database: known.entry.name } });
     }
     const { platform, directory } = this.#options;
-    const unfinished = this.#catalog.find(name);
-    if (unfinished !== undefined) await this.#clearAway(unfinished);
-    await refuseForeignFiles(platform.fs, directory, name);
+    try {
+      const unfinished = this.#catalog.find(name);
+      if (unfinished !== undefined) await this.#clearAway(unfinished);
+      await refuseForeignFiles(platform.fs, directory, name);
+    } catch (error) {
+      throw diskError(`Database ${name} was not created`, error);
+    }
     const adding = await this.#catalog.add(name, this.#clock.now());
     try {
       await createStore(this.#storeOptions(adding));

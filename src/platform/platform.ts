@@ -64,7 +64,7 @@ export interface Lock {
 }
 
 export interface Clock {
-  /** Wall clock, milliseconds since the Unix epoch. May jump. */
+  /** Wall clock, milliseconds since the Unix epoch, at least 0. May jump. */
   now(): number;
   /** Milliseconds since some start; never goes back. */
   monotonicMs(): number;

@@ -8,7 +8,7 @@
 // A crash anywhere in this leaves a state from which the same steps lead to the same end, and files do not grow. When
 // the WAL is corrupt (not just torn), steps 3 and 4 happen in memory only and the database is read-only.
 
-import type { Platform } from "../platform/platform.ts";
+import type { Clock, Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { type Commit, dataBytesOf, encodeDataRecords, encodeWalGroup } from "./commit.ts";
@@ -76,7 +76,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const lossyCrash = active?.lossy === true && !survey.closedCleanly;
     // A crash may have taken acknowledged commits along; their versions are passed over.
     const floor = Math.max(replay.lastVersion + 1, active?.firstVersion ?? 1) + (lossyCrash ? lossyVersionJump : 0);
-    if (corruption === undefined) await rescue(wal, databaseId, replay.inDoubt, floor, lossyCrash || options.lossy);
+    if (corruption === undefined)
+      await rescue(wal, platform.clock, databaseId, replay.inDoubt, floor, lossyCrash || options.lossy);
     return {
       index: base.index,
       data,
@@ -197,6 +198,7 @@ async function appendCommits(data: DataFile, index: DocumentIndex, commits: read
 /** Writes groups of doubtful durability into a fresh segment, which is durable before it takes over. */
 async function rescue(
   wal: WalLog,
+  clock: Clock,
   databaseId: number,
   groups: readonly WalGroup[],
   firstVersion: number,
@@ -204,11 +206,14 @@ async function rescue(
 ): Promise<void> {
   const baseVersion = groups[0]?.header.baseVersion;
   if (baseVersion === undefined) return;
-  const body = (salt: number): Uint8Array =>
-    Buffer.concat(
-      groups.map(({ commits, header }) => {
-        return encodeWalGroup(commits, { databaseId, salt, baseVersion: header.baseVersion, durableOffset: 0 });
-      }),
-    );
+  const turn = new Turn(clock);
+  const body = async (salt: number): Promise<Uint8Array> => {
+    const pieces: Uint8Array[] = [];
+    for (const { commits, header } of groups) {
+      pieces.push(encodeWalGroup(commits, { databaseId, salt, baseVersion: header.baseVersion, durableOffset: 0 }));
+      await turn.pause();
+    }
+    return Buffer.concat(pieces);
+  };
   await wal.start({ firstVersion, baseVersion, body, lossy });
 }

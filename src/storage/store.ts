@@ -136,7 +136,8 @@ export class Store {
     }
     if (replayed > 0) observer.event("info", "recovered", { database: layout.database, replayed, lastVersion });
     if (corruption !== undefined) return store;
-    store.#checkpointIfDue();
+    // Whatever a server that dies again and again leaves, its WAL stays bounded.
+    if (recovered.replayedBytes >= options.checkpointBytes) await store.#checkpointInBackground();
     if (recovered.data.previous !== undefined) store.#compactInBackground();
     return store;
   }

@@ -18,7 +18,7 @@ export interface SegmentStart {
   readonly firstVersion: number;
   readonly baseVersion: number;
   /** The first groups of the segment, sealed with its salt; durable before the segment becomes active. */
-  readonly body?: (salt: number) => Uint8Array;
+  readonly body?: (salt: number) => Promise<Uint8Array>;
   /** Whether commits may have been acknowledged that this log lost; by default, whether the fsync mode allows it. */
   readonly lossy?: boolean;
 }
@@ -70,7 +70,7 @@ export class WalLog {
     if (this.#halfChanged) throw new FatalWriteError("An earlier change of segments failed half-way.");
     const { fs, random } = this.#platform;
     const salt = random.u32();
-    const body = start.body?.(salt) ?? new Uint8Array();
+    const body = (await start.body?.(salt)) ?? new Uint8Array();
     const header: SegmentHeader = {
       databaseId: this.#databaseId,
       segment: this.#newest + 1,

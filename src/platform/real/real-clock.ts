@@ -7,7 +7,7 @@ const maxTimeoutMs = 2 ** 31 - 1;
 
 export class RealClock implements Clock {
   now(): number {
-    return Date.now();
+    return Math.max(0, Date.now());
   }
 
   monotonicMs(): number {

@@ -83,7 +83,7 @@ export class SimulatedMachine {
       issue: (operation) => (isAlive() ? this.#underWay.add(operation) : never()),
     };
     const clock: Clock = {
-      now: () => this.#time.wallClockMs,
+      now: () => Math.max(0, this.#time.wallClockMs),
       monotonicMs: () => this.#time.elapsedMs,
       after: (delayMs, action) => (isAlive() ? this.#time.after(delayMs, action) : deadTimer),
       yield: () => (isAlive() ? this.#underWay.add<void>(undefined) : never()),
