@@ -1,14 +1,12 @@
 // Checks that bytes are one JSON value (RFC 8259) in UTF-8, without building it: documents are stored as the text that
-// was sent, so nothing else is ever needed of most of them, and a parser would cost ten times as much and allocate.
+// was sent, so nothing else is ever needed of most of them, and a parser would allocate what nobody looks at.
 //
-// The walk is iterative with an explicit stack of one bit a level, so that depth is bounded before it can hurt.
+// The walk is iterative with an explicit stack, so that depth is bounded before it can hurt. Its functions take and return
+// offsets: a negative one, `~offset`, says that the text stops being JSON at `offset`.
 
 import { isUtf8 } from "node:buffer";
 import { DocDBError } from "./errors.ts";
 import { limits } from "./limits.ts";
-
-/** What must come next. */
-const expect = { value: 0, valueOrEnd: 1, key: 2, keyOrEnd: 3, commaOrEnd: 4, nothing: 5 } as const;
 
 /**
  * Throws INVALID_UTF8, INVALID_JSON, JSON_TOO_DEEP or DOCUMENT_TOO_LARGE unless `bytes` are one JSON value. Duplicate
@@ -21,14 +19,17 @@ export function checkJson(bytes: Uint8Array): void {
     throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes.length) } });
   }
   if (!isUtf8(bytes)) throw new DocDBError("INVALID_UTF8", "The JSON text is not valid UTF-8.");
-  const end = new JsonWalk(bytes).run();
-  if (end === undefined) return;
-  if (end.tooDeep) {
-    const message = `The JSON text nests deeper than ${limits.jsonDepth} levels (at byte ${end.offset}).`;
-    throw new DocDBError("JSON_TOO_DEEP", message, { metadata: { offset: String(end.offset) } });
+  levels[limits.jsonDepth] = 0;
+  const end = skipText(bytes);
+  if (end >= 0) return;
+  const offset = ~end;
+  // The walk leaves its mark where it would have gone too deep.
+  if (levels[limits.jsonDepth] !== 0) {
+    const message = `The JSON text nests deeper than ${limits.jsonDepth} levels (at byte ${offset}).`;
+    throw new DocDBError("JSON_TOO_DEEP", message, { metadata: { offset: String(offset) } });
   }
-  throw new DocDBError("INVALID_JSON", `The text is not JSON: ${describe(bytes, end.offset)}.`, {
-    metadata: { offset: String(end.offset) },
+  throw new DocDBError("INVALID_JSON", `The text is not JSON: ${describe(bytes, offset)}.`, {
+    metadata: { offset: String(offset) },
   });
 }
 
@@ -39,144 +40,140 @@ function describe(bytes: Uint8Array, offset: number): string {
   return `unexpected ${shown} at byte ${offset}`;
 }
 
-interface Failure {
-  readonly offset: number;
-  readonly tooDeep: boolean;
+const quote = 0x22;
+const backslash = 0x5c;
+const comma = 0x2c;
+const colon = 0x3a;
+const openObject = 0x7b;
+const closeObject = 0x7d;
+const openArray = 0x5b;
+const closeArray = 0x5d;
+
+/** The bracket that closes each level, and one place for the mark of a level too many. Used by one walk at a time. */
+const levels = new Uint8Array(limits.jsonDepth + 1);
+
+function skipText(bytes: Uint8Array): number {
+  const end = bytes.length;
+  let depth = 0;
+  let at = skipSpace(bytes, 0);
+  for (;;) {
+    // Here a value begins.
+    const byte = at < end ? (bytes[at] as number) : 0;
+    if (byte === openObject || byte === openArray) {
+      if (depth === levels.length - 1) {
+        levels[depth] = byte;
+        return ~at;
+      }
+      levels[depth++] = byte === openObject ? closeObject : closeArray;
+      at = skipSpace(bytes, at + 1);
+      if (bytes[at] !== levels[depth - 1]) {
+        if (byte === openArray) continue;
+        at = skipKey(bytes, at);
+        if (at < 0) return at;
+        continue;
+      }
+      depth--;
+      at++;
+    } else {
+      at = byte === quote ? skipString(bytes, at) : skipWordOrNumber(bytes, at);
+      if (at < 0) return at;
+    }
+    // Here a value has ended: close what ends with it, and go on behind the next comma.
+    for (;;) {
+      at = skipSpace(bytes, at);
+      if (depth === 0) return at === end ? at : ~at;
+      const next = at < end ? (bytes[at] as number) : 0;
+      if (next === comma) break;
+      if (next !== levels[depth - 1]) return ~at;
+      depth--;
+      at++;
+    }
+    at = skipSpace(bytes, at + 1);
+    if (levels[depth - 1] === closeObject) {
+      at = skipKey(bytes, at);
+      if (at < 0) return at;
+    }
+  }
 }
 
-class JsonWalk {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  /** 1 for an object, 0 for an array, per level. */
-  readonly #levels = new Uint8Array(limits.jsonDepth);
-  #depth = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+function skipSpace(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length) {
+    const byte = bytes[at] as number;
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
+    at++;
   }
+  return at;
+}
 
-  /** Where the text stops being JSON, or undefined when it doesn't. */
-  run(): Failure | undefined {
-    let next: number = expect.value;
-    for (;;) {
-      this.#skipSpace();
-      const byte = this.#bytes[this.#at] ?? -1;
-      const failed = { offset: this.#at, tooDeep: false };
-      if (next === expect.nothing) return byte === -1 ? undefined : failed;
-      if (next === expect.commaOrEnd) {
-        if (byte === 0x2c) {
-          this.#at++;
-          next = this.#inObject ? expect.key : expect.value;
-        } else if (byte === (this.#inObject ? 0x7d : 0x5d)) {
-          next = this.#leave();
-        } else return failed;
-      } else if (next === expect.key || next === expect.keyOrEnd) {
-        if (byte === 0x7d && next === expect.keyOrEnd) {
-          next = this.#leave();
-          continue;
-        }
-        if (byte !== 0x22 || !this.#string()) return { offset: this.#at, tooDeep: false };
-        this.#skipSpace();
-        if (this.#bytes[this.#at] !== 0x3a) return { offset: this.#at, tooDeep: false };
-        this.#at++;
-        next = expect.value;
-      } else if (byte === 0x7b || byte === 0x5b) {
-        if (this.#depth === limits.jsonDepth) return { offset: this.#at, tooDeep: true };
-        next = this.#enter(byte === 0x7b);
-      } else if (byte === 0x5d && next === expect.valueOrEnd) {
-        next = this.#leave();
-      } else {
-        if (!this.#scalar(byte)) return { offset: this.#at, tooDeep: false };
-        next = this.#depth === 0 ? expect.nothing : expect.commaOrEnd;
-      }
+/** A member's name, the colon, and the space behind it. */
+function skipKey(bytes: Uint8Array, from: number): number {
+  if (from >= bytes.length || bytes[from] !== quote) return ~from;
+  const named = skipString(bytes, from);
+  if (named < 0) return named;
+  const at = skipSpace(bytes, named);
+  return at < bytes.length && bytes[at] === colon ? skipSpace(bytes, at + 1) : ~at;
+}
+
+/** From the opening quote to behind the closing one. */
+function skipString(bytes: Uint8Array, from: number): number {
+  let at = from + 1;
+  while (at < bytes.length) {
+    const byte = bytes[at] as number;
+    if (byte === quote) return at + 1;
+    if (byte < 0x20) break;
+    if (byte === backslash) {
+      const length = escapeLength(bytes, at);
+      if (length === 0) break;
+      at += length;
+    } else {
+      at++;
     }
   }
+  return ~at;
+}
 
-  get #inObject(): boolean {
-    return this.#levels[this.#depth - 1] === 1;
-  }
+function skipWordOrNumber(bytes: Uint8Array, at: number): number {
+  const byte = at < bytes.length ? bytes[at] : undefined;
+  if (byte === 0x74) return skipWord(bytes, at, "true");
+  if (byte === 0x66) return skipWord(bytes, at, "false");
+  if (byte === 0x6e) return skipWord(bytes, at, "null");
+  return skipNumber(bytes, at);
+}
 
-  #enter(object: boolean): number {
-    this.#levels[this.#depth++] = object ? 1 : 0;
-    this.#at++;
-    return object ? expect.keyOrEnd : expect.valueOrEnd;
+function skipWord(bytes: Uint8Array, from: number, word: string): number {
+  for (let i = 0; i < word.length; i++) {
+    if (from + i >= bytes.length || bytes[from + i] !== word.charCodeAt(i)) return ~(from + i);
   }
+  return from + word.length;
+}
 
-  #leave(): number {
-    this.#depth--;
-    this.#at++;
-    return this.#depth === 0 ? expect.nothing : expect.commaOrEnd;
+/** -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
+function skipNumber(bytes: Uint8Array, from: number): number {
+  let at = from;
+  if (at < bytes.length && bytes[at] === 0x2d) at++;
+  if (at < bytes.length && bytes[at] === 0x30) at++;
+  else {
+    at = skipDigits(bytes, at);
+    if (at < 0) return at;
   }
+  if (at < bytes.length && bytes[at] === 0x2e) {
+    at = skipDigits(bytes, at + 1);
+    if (at < 0) return at;
+  }
+  if (at < bytes.length && ((bytes[at] as number) | 0x20) === 0x65) {
+    at++;
+    if (at < bytes.length && (bytes[at] === 0x2b || bytes[at] === 0x2d)) at++;
+    at = skipDigits(bytes, at);
+  }
+  return at;
+}
 
-  #skipSpace(): void {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[at]) at++;
-    this.#at = at;
-  }
-
-  #scalar(byte: number): boolean {
-    if (byte === 0x22) return this.#string();
-    if (byte === 0x74) return this.#literal("true");
-    if (byte === 0x66) return this.#literal("false");
-    if (byte === 0x6e) return this.#literal("null");
-    return this.#number();
-  }
-
-  #literal(word: string): boolean {
-    for (let i = 0; i < word.length; i++) {
-      if (this.#bytes[this.#at] !== word.charCodeAt(i)) return false;
-      this.#at++;
-    }
-    return true;
-  }
-
-  /** From the opening quote to behind the closing one. */
-  #string(): boolean {
-    const bytes = this.#bytes;
-    let at = this.#at + 1;
-    for (;;) {
-      const byte = bytes[at] ?? 0;
-      if (byte === 0x22) {
-        this.#at = at + 1;
-        return true;
-      }
-      if (byte === 0x5c) {
-        const length = escapeLength(bytes, at);
-        if (length === 0) break;
-        at += length;
-      } else if (byte < 0x20) {
-        break;
-      } else at++;
-    }
-    this.#at = at;
-    return false;
-  }
-
-  /** -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
-  #number(): boolean {
-    const bytes = this.#bytes;
-    if (bytes[this.#at] === 0x2d) this.#at++;
-    if (bytes[this.#at] === 0x30) this.#at++;
-    else if (!this.#digits()) return false;
-    if (bytes[this.#at] === 0x2e) {
-      this.#at++;
-      if (!this.#digits()) return false;
-    }
-    if (bytes[this.#at] === 0x65 || bytes[this.#at] === 0x45) {
-      this.#at++;
-      if (bytes[this.#at] === 0x2b || bytes[this.#at] === 0x2d) this.#at++;
-      if (!this.#digits()) return false;
-    }
-    return true;
-  }
-
-  #digits(): boolean {
-    const start = this.#at;
-    for (let byte = this.#bytes[start] ?? 0; byte >= 0x30 && byte <= 0x39; byte = this.#bytes[this.#at] ?? 0)
-      this.#at++;
-    return this.#at > start;
-  }
+/** One digit or more. */
+function skipDigits(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && (bytes[at] as number) >= 0x30 && (bytes[at] as number) <= 0x39) at++;
+  return at > from ? at : ~at;
 }
 
 /** Bytes of the escape sequence at `at`, or 0 when it is none. */
