@@ -15,7 +15,8 @@ import { Turn } from "../platform/turn.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Collection } from "../storage/document-index.ts";
 import { smallestIdsAfter } from "../storage/id-order.ts";
-import { type CompactionResult, type Located, Store, type StoreOptions } from "../storage/store.ts";
+import { type CompactionResult, type Located, Store } from "../storage/store.ts";
+import type { StoreOptions } from "../storage/store-options.ts";
 import { Collections } from "./collections.ts";
 import type {
   CompactionProgress,

@@ -10,7 +10,8 @@ import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
 import { diskError } from "../storage/disk-errors.ts";
 import type { FsyncMode } from "../storage/group-commit.ts";
 import { databaseOf, layoutOf } from "../storage/layout.ts";
-import { createStore, type StoreOptions } from "../storage/store.ts";
+import { createStore } from "../storage/create-store.ts";
+import type { StoreOptions } from "../storage/store-options.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { Catalog, type CatalogEntry } from "./catalog.ts";
 import {

@@ -2,45 +2,22 @@
 // checkpoint, close. What a commit may contain is the engine's business; that it is there whole or not at all is ours.
 
 import type { DocDBError } from "../base/errors.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { Observer } from "../telemetry/observer.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
-import { createDataFile, type DataFile } from "./data-file.ts";
+import { type DataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
-import { type FsyncMode, GroupCommit, isLossy } from "./group-commit.ts";
+import { GroupCommit, isLossy } from "./group-commit.ts";
 import type { IndexEntry } from "./index-shard.ts";
-import type { Layout } from "./layout.ts";
 import { ReadLeases } from "./read-leases.ts";
+import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { trimSegments } from "./trim.ts";
 import { WalLog } from "./wal-log.ts";
-
-export interface StoreOptions {
-  readonly platform: Platform;
-  readonly layout: Layout;
-  /** Never used before by another database of the same data directory. */
-  readonly databaseId: number;
-  readonly observer: Observer;
-  readonly fsyncMode: FsyncMode;
-  /** Milliseconds between fsyncs in mode `interval`. */
-  readonly fsyncIntervalMs: number;
-  /** Bytes of a WAL segment after which a new one is started. */
-  readonly segmentBytes: number;
-  /** Bytes of WAL after which a checkpoint is written. */
-  readonly checkpointBytes: number;
-  /** Older WAL segments that are kept although no recovery needs them. */
-  readonly keepSegments: number;
-  /** Bytes of data files from which on compaction may start by itself. */
-  readonly compactionBytes: number;
-  /** Share of dead bytes in the data files at which it does, in [0, 1]. */
-  readonly compactionDeadRatio: number;
-}
 
 /** What a compaction did. */
 export interface CompactionResult extends CompactionProgress {
@@ -59,16 +36,6 @@ export interface StoreListener {
   /** No pending commit will become visible. Called before their promises reject. */
   onAbort(): void;
   onReadOnly(error: DocDBError): void;
-}
-
-/** Creates the files of an empty database. Their directories exist; durable when this returns. */
-export async function createStore(options: StoreOptions): Promise<void> {
-  const { platform, layout, databaseId } = options;
-  await createDataFile(platform.fs, layout.data, { databaseId, generation: 1, salt: platform.random.u32() });
-  await platform.fs.syncDirectory(layout.dataDirectory);
-  const wal = new WalLog(platform, layout, databaseId, false, 0);
-  await wal.start({ firstVersion: 1, baseVersion: 0 });
-  await wal.close();
 }
 
 export class Store {

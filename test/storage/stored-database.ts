@@ -5,7 +5,9 @@ import { idHigh, idLow } from "../../src/base/u64.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import type { Mutation } from "../../src/storage/commit.ts";
 import { layoutOf } from "../../src/storage/layout.ts";
-import { createStore, Store, type StoreOptions } from "../../src/storage/store.ts";
+import { createStore } from "../../src/storage/create-store.ts";
+import { Store } from "../../src/storage/store.ts";
+import type { StoreOptions } from "../../src/storage/store-options.ts";
 import { put } from "./sample-commits.ts";
 
 export const layout = layoutOf("", "d");

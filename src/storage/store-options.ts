@@ -1,0 +1,27 @@
+// How a database is to be kept. Defaults are the engine's: see EngineOptions.
+
+import type { Platform } from "../platform/platform.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import type { FsyncMode } from "./group-commit.ts";
+import type { Layout } from "./layout.ts";
+
+export interface StoreOptions {
+  readonly platform: Platform;
+  readonly layout: Layout;
+  /** Never used before by another database of the same data directory. */
+  readonly databaseId: number;
+  readonly observer: Observer;
+  readonly fsyncMode: FsyncMode;
+  /** Milliseconds between fsyncs in mode `interval`. */
+  readonly fsyncIntervalMs: number;
+  /** Bytes of a WAL segment after which a new one is started. */
+  readonly segmentBytes: number;
+  /** Bytes of WAL after which a checkpoint is written. */
+  readonly checkpointBytes: number;
+  /** Older WAL segments that are kept although no recovery needs them. */
+  readonly keepSegments: number;
+  /** Bytes of data files from which on compaction may start by itself. */
+  readonly compactionBytes: number;
+  /** Share of dead bytes in the data files at which it does, in [0, 1]. */
+  readonly compactionDeadRatio: number;
+}
