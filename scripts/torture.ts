@@ -5,7 +5,7 @@
 //   npm run torture -- --seeds 5000      fewer
 //   npm run torture -- --from 4711       from this seed on, wherever the last run stopped
 //
-// Position: build/torture.json, the first seed that no run has passed yet.
+// Position: node_modules/.cache/docdb/torture.json has the first seed that no run has passed yet.
 
 import { fork } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runSeed } from "../test/simulation/simulated-run.ts";
 
-const position = new URL("../build/torture.json", import.meta.url);
+const position = new URL("../node_modules/.cache/docdb/torture.json", import.meta.url);
 /** Seeds that a process takes at a time. */
 const portion = 250;
 

@@ -1,8 +1,8 @@
 // Checks that bytes are one JSON value (RFC 8259) in UTF-8, without building it: documents are stored as the text that
 // was sent, so nothing else is ever needed of most of them, and a parser would allocate what nobody looks at.
 //
-// The walk is iterative with an explicit stack, so that depth is bounded before it can hurt. Its functions take and return
-// offsets: a negative one, `~offset`, says that the text stops being JSON at `offset`.
+// The walk is iterative with an explicit stack, so that depth is bounded before it can hurt. Its functions take and
+// return offsets: a negative one, `~offset`, says that the text stops being JSON at `offset`.
 
 import { isUtf8 } from "node:buffer";
 import { DocDBError } from "./errors.ts";

@@ -5,7 +5,7 @@ import type { DocDBError } from "../base/errors.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
-import { type DataFile } from "./data-file.ts";
+import type { DataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
@@ -17,7 +17,7 @@ import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { trimSegments } from "./trim.ts";
-import { WalLog } from "./wal-log.ts";
+import type { WalLog } from "./wal-log.ts";
 
 /** What a compaction did. */
 export interface CompactionResult extends CompactionProgress {
