@@ -74,6 +74,12 @@ export class Catalog {
     return this.#entries.get(name.toLowerCase());
   }
 
+  /** Whether the file says what this catalog says. After a failed change it may say the new thing already. */
+  async isOnDisk(): Promise<boolean> {
+    const bytes = await readWholeFile(this.#fs, `${this.#directory}/${fileName}`).catch(() => undefined);
+    return bytes?.equals(encode([...this.#entries.values()], this.#nextId)) === true;
+  }
+
   /** Adds an entry in state `creating` with a new id; durable when this returns. */
   async add(name: string, createTimeMs: number): Promise<CatalogEntry> {
     let entry: CatalogEntry | undefined;

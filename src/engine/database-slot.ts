@@ -74,9 +74,14 @@ export class DatabaseSlot {
     return this.#closing;
   }
 
-  /** From now on every use, also one that waits already, is refused with this error. Takes effect at once. */
-  refuse(refusal: () => DocDBError): void {
+  /** From now on every use, also one that waits already, is refused with this error; undefined lifts that again. */
+  refuse(refusal: (() => DocDBError) | undefined): void {
     this.#refusal = refusal;
+  }
+
+  /** Asks work of the open database that may take long to end soon. */
+  stopLongWork(): void {
+    this.#database?.stopLongWork();
   }
 
   /** Tells the listener the present state. */
@@ -85,7 +90,7 @@ export class DatabaseSlot {
   }
 
   async #close(): Promise<void> {
-    this.#database?.stopLongWork();
+    this.stopLongWork();
     if (this.#users > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;

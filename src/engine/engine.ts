@@ -70,7 +70,7 @@ export class Engine implements Executor {
     this.#options = options;
     this.#lock = lock;
     this.#catalog = catalog;
-    for (const entry of catalog.entries) this.#addSlot(entry);
+    for (const entry of catalog.entries) if (entry.state === "ready") this.#addSlot(entry);
   }
 
   /**
@@ -95,8 +95,16 @@ export class Engine implements Executor {
           database: entry.name,
           was: entry.state,
         });
-        await removeFiles(platform.fs, directory, entry.name);
-        await catalog.remove(entry);
+        try {
+          await removeFiles(platform.fs, directory, entry.name);
+          await catalog.remove(entry);
+        } catch (error) {
+          // The others must not suffer; whoever creates a database of this name comes back to it.
+          options.observer.event("error", "what is left of a database can't be removed", {
+            database: entry.name,
+            error,
+          });
+        }
       }
       return new Engine(options, lock, catalog);
     } catch (error) {
@@ -116,6 +124,11 @@ export class Engine implements Executor {
       throw new DocDBError("CANCELLED", "The call was cancelled before it ran: nothing happened.");
     }
     return await this.#run(asCommand(command), context);
+  }
+
+  /** Asks work that may take long, such as compactions, to end soon: the server is about to stop. */
+  stopLongWork(): void {
+    for (const slot of this.#slots.values()) slot.stopLongWork();
   }
 
   /** Waits for what is running, checkpoints and closes every database, and gives the directory free. */
@@ -268,8 +281,10 @@ export class Engine implements Executor {
       await removeFiles(platform.fs, directory, slot.entry.name);
       await this.#catalog.remove(deleting);
     } catch (error) {
-      slot.refuse(() => halfDeleted(slot.entry.name));
-      throw diskError(`Database ${name} was not deleted completely; delete it again`, error);
+      // When nothing of it has reached the disk, nothing has happened.
+      const untouched = this.#catalog.find(name)?.state === "ready" && (await this.#catalog.isOnDisk());
+      slot.refuse(untouched ? undefined : () => halfDeleted(slot.entry.name));
+      throw diskError(`Database ${name} was not deleted${untouched ? "" : " completely; delete it again"}`, error);
     }
     this.#slots.delete(name.toLowerCase());
     onDatabaseState?.({ database: slot.entry.name, state: "deleted" });

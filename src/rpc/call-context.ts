@@ -38,7 +38,7 @@ const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
  * left, when that is less), so that the answer says what happened. Its timer may be early by as much as a turn of the
  * event loop is long.
  */
-const answerAheadMs = 10;
+const answerAheadMs = 50;
 
 /** What an interrupted call did, as its message says it; programs find the key in ErrorInfo.metadata, as `outcome`. */
 const outcomes = {

@@ -66,6 +66,7 @@ export async function startServer(options: ServerOptions, observer: Observer): P
     await listener.stopAccepting().catch((error: unknown) => {
       observer.event("warn", "the socket file was left behind", { socket: options.socket, error: String(error) });
     });
+    engine.stopLongWork();
     const drained = await inTime(
       gate.drain().then(() => scheduler.drain()),
       options.drainMs,

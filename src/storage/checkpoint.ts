@@ -17,19 +17,29 @@ import type { StoreParts } from "./store-parts.ts";
 import { trimSegments } from "./trim.ts";
 import { removeIfThere } from "./wal-log.ts";
 
-/** Steps 1 to 3. Returns the version that the checkpoint covers. `closing`: no commit is under way or will follow. */
-export async function writeCheckpoint(parts: StoreParts, closing: boolean): Promise<number> {
+/** A checkpoint that is in force. */
+export interface Checkpoint {
+  /** Everything up to this version needs no replay. */
+  readonly version: number;
+  /** The WAL segment that holds its record: it must not be trimmed. */
+  readonly segment: number;
+}
+
+/** Steps 1 to 3. `closing`: no commit is under way or will follow. */
+export async function writeCheckpoint(parts: StoreParts, closing: boolean): Promise<Checkpoint> {
   const { layout, committer, data } = parts;
   const replayFrom = committer.lastVersion;
   await syncData(parts);
   const position = await writeSnapshot(parts, replayFrom);
   const { extents } = position;
-  if (sabotaged("trim-before-checkpoint")) await trimSegments(parts.platform.fs, layout, replayFrom, 0);
+  if (sabotaged("trim-before-checkpoint")) {
+    await trimSegments(parts.platform.fs, layout, { version: replayFrom, segment: Number.POSITIVE_INFINITY }, 0);
+  }
   await parts.platform.fs.rename(temporaryOf(layout), layout.index);
   await parts.platform.fs.syncDirectory(layout.dataDirectory);
   const mark = { version: replayFrom, extents, closing: closing && data.current.tail === extents.at(-1)?.bytes };
-  await committer.exclusive(() => committer.appendCheckpoint(mark));
-  return replayFrom;
+  const segment = await committer.exclusive(() => committer.appendCheckpoint(mark));
+  return { version: replayFrom, segment };
 }
 
 /** Step 2 up to the rename. */

@@ -50,14 +50,14 @@ export interface CompactionProgress {
 /** Steps 1 to 3: when it returns nothing points into the older data file any more. */
 export async function moveLiveRecords(parts: StoreParts, watch: CompactionWatch): Promise<CompactionProgress> {
   const { data, index } = parts;
+  if (watch.stopped()) throw stopped();
   if (data.previous === undefined) await startGeneration(parts);
   const turn = new Turn(parts.platform.clock);
   const bytesTotal = liveBytes(index);
   let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
   for (const collection of [...index.collections]) {
     for (const shard of collection.table.shards) {
-      if (watch.stopped())
-        throw new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
+      if (watch.stopped()) throw stopped();
       const moved = await moveShard(parts, collection, shard);
       progress = { documents: progress.documents + moved.length, bytes: progress.bytes + bytesOf(moved), bytesTotal };
       watch.onProgress(progress);
@@ -116,7 +116,7 @@ async function startGeneration(parts: StoreParts): Promise<void> {
       data.startGeneration(file);
     });
   } catch (error) {
-    await file.close();
+    await file.close().catch(() => undefined);
     await removeIfThere(platform.fs, layout.compact).catch(() => undefined);
     throw error;
   }
@@ -206,4 +206,8 @@ async function moveBatch(
       offset += length;
     }
   });
+}
+
+function stopped(): DocDBError {
+  return new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
 }

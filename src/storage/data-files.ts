@@ -70,7 +70,7 @@ export class DataFiles {
   }
 
   async close(): Promise<void> {
-    await this.#previous?.close();
-    await this.#current.close();
+    const closed = await Promise.allSettled([this.#previous?.close(), this.#current.close()]);
+    for (const result of closed) if (result.status === "rejected") throw result.reason;
   }
 }

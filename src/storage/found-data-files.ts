@@ -40,12 +40,12 @@ export class FoundDataFiles {
       await data.file.close();
       throw damaged(layout.data, `it belongs to database ${data.header.databaseId}, not ${databaseId}`);
     }
-    const compact = await openIfThere(fs, layout.compact).catch((error: unknown) => {
-      // A compaction that died before its file was whole leaves one without a header: it never counted.
-      if (error instanceof DocDBError && error.code === "DATABASE_CORRUPT") return undefined;
+    try {
+      return new FoundDataFiles(fs, layout, data, await openCompact(fs, layout, databaseId));
+    } catch (error) {
+      await data.file.close();
       throw error;
-    });
-    return new FoundDataFiles(fs, layout, data, compact);
+    }
   }
 
   /** What counts of a database without a checkpoint: nothing but the header. */
@@ -92,13 +92,26 @@ export class FoundDataFiles {
   }
 
   async close(): Promise<void> {
-    await this.#compact?.file.close();
-    await this.#data.file.close();
+    await Promise.allSettled([this.#compact?.file.close(), this.#data.file.close()]);
   }
 
   #find(generation: number): Found | undefined {
     return [this.#data, this.#compact].find((found) => found?.header.generation === generation);
   }
+}
+
+/** The next generation, if one is there that may count: a compaction that died early leaves one without a header. */
+async function openCompact(fs: FileSystem, layout: Layout, databaseId: number): Promise<Found | undefined> {
+  let found: Found | undefined;
+  try {
+    found = await openIfThere(fs, layout.compact);
+  } catch (error) {
+    if (error instanceof DocDBError && error.code === "DATABASE_CORRUPT") return undefined;
+    throw error;
+  }
+  if (found === undefined || found.header.databaseId === databaseId) return found;
+  await found.file.close();
+  return undefined;
 }
 
 async function openIfThere(fs: FileSystem, path: string): Promise<Found | undefined> {

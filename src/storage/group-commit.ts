@@ -70,8 +70,7 @@ interface Waiting {
 interface Exclusive {
   /** How many commits must have been settled before. */
   readonly after: number;
-  readonly action: () => Promise<void>;
-  readonly resolve: () => void;
+  readonly run: () => Promise<void>;
   readonly reject: (error: unknown) => void;
 }
 
@@ -141,9 +140,10 @@ export class GroupCommit {
   }
 
   /** Runs `action` between two groups: after everything submitted so far, with no group under way. */
-  exclusive(action: () => Promise<void>): Promise<void> {
+  exclusive<T>(action: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#exclusives.push({ after: this.#submitted, action, resolve, reject });
+      const run = async (): Promise<void> => resolve(await action());
+      this.#exclusives.push({ after: this.#submitted, run, reject });
       this.#start();
     });
   }
@@ -153,8 +153,8 @@ export class GroupCommit {
     await this.exclusive(() => this.#syncNow());
   }
 
-  /** Writes a checkpoint record and makes it durable. Only inside `exclusive`. */
-  async appendCheckpoint(mark: CheckpointMark): Promise<void> {
+  /** Writes a checkpoint record durably; returns the segment that it stands in. Only inside `exclusive`. */
+  async appendCheckpoint(mark: CheckpointMark): Promise<number> {
     if (this.#readOnly !== undefined) throw this.#readOnly;
     let bytes: Buffer;
     try {
@@ -167,6 +167,7 @@ export class GroupCommit {
     }
     this.#wal.accept(bytes.length);
     await this.#syncNow();
+    return this.#wal.segment;
   }
 
   /**
@@ -207,8 +208,7 @@ export class GroupCommit {
   async #runExclusive(exclusive: Exclusive): Promise<void> {
     this.#exclusives.shift();
     try {
-      await exclusive.action();
-      exclusive.resolve();
+      await exclusive.run();
     } catch (error) {
       exclusive.reject(error);
     }

@@ -2,7 +2,7 @@
 // checkpoint, close. What a commit may contain is the engine's business; that it is there whole or not at all is ours.
 
 import type { DocDBError } from "../base/errors.ts";
-import { writeCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import type { DataFile } from "./data-file.ts";
@@ -137,9 +137,9 @@ export class Store {
     return this.#leases.hold(read);
   }
 
-  /** Where a document is, or undefined when there is none. Only inside `reading`. */
+  /** Where a document is, or undefined when there is none, or its collection was dropped. Only inside `reading`. */
   locate(collection: Collection, idLow: number, idHigh: number): Located | undefined {
-    const entry = collection.table.get(idLow, idHigh);
+    const entry = this.index.collection(collection.id) === collection ? collection.table.get(idLow, idHigh) : undefined;
     return entry === undefined || entry.deleted ? undefined : { entry, file: this.#data.withParity(entry.parity) };
   }
 
@@ -241,7 +241,7 @@ export class Store {
         await this.checkpoint();
       } finally {
         await this.#leases.readersGone();
-        await previous.close();
+        await previous.close().catch((error: unknown) => this.#warn("the old data file could not be closed", error));
       }
       return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#data.bytes) };
     } catch (error) {
@@ -263,8 +263,10 @@ export class Store {
     const { platform, layout, keepSegments } = this.#options;
     if (this.readOnly !== undefined) throw this.readOnly;
     const walBytes = this.#walBytes;
+    let checkpoint: Checkpoint;
     try {
-      this.#checkpointVersion = await writeCheckpoint(this.#parts, closing);
+      checkpoint = await writeCheckpoint(this.#parts, closing);
+      this.#checkpointVersion = checkpoint.version;
       this.#walBytes -= walBytes;
       if (this.#data.previous === undefined && this.#data.needsAdoption) {
         await adoptCompacted(platform.fs, layout, this.#data);
@@ -273,7 +275,7 @@ export class Store {
       throw diskError("No checkpoint was written", error);
     }
     try {
-      await trimSegments(platform.fs, layout, this.#checkpointVersion, keepSegments);
+      await trimSegments(platform.fs, layout, checkpoint, keepSegments);
     } catch (error) {
       this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
     }

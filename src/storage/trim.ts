@@ -2,22 +2,28 @@
 
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import { readSegmentHeader } from "./wal-survey.ts";
 
 /**
- * Removes the segments whose every version is `version` or earlier, oldest first, but keeps the newest `keep` of the
- * older segments. A segment ends where its successor says that it begins.
+ * Removes the segments that lie wholly before a checkpoint, oldest first, but keeps the newest `keep` of the older ones. A
+ * segment ends where its successor says that it begins; the one with the checkpoint's record is never removed.
  */
-export async function trimSegments(fs: FileSystem, layout: Layout, version: number, keep: number): Promise<void> {
+export async function trimSegments(
+  fs: FileSystem,
+  layout: Layout,
+  checkpoint: Checkpoint,
+  keep: number,
+): Promise<void> {
   const numbers = olderSegments(layout.database, await fs.readdir(layout.walDirectory));
   let removed = 0;
   for (const [i, number] of numbers.entries()) {
-    if (i >= numbers.length - keep) break;
+    if (i >= numbers.length - keep || number >= checkpoint.segment) break;
     const next = numbers[i + 1];
     const successor = next === undefined ? layout.activeSegment : layout.segment(next);
     const baseVersion = await baseVersionOf(fs, successor);
-    if (baseVersion === undefined || baseVersion > version) break;
+    if (baseVersion === undefined || baseVersion > checkpoint.version) break;
     await fs.unlink(layout.segment(number));
     removed++;
   }

@@ -46,14 +46,14 @@ test("a deadline that has passed before the work starts means that nothing happe
 
 test("a deadline that passes while a write is executed leaves its outcome unknown", async (t) => {
   const server = await fakeServer(t, () => never);
-  const failure = await failureOf(callWithTimeout(server, create, createRequest, "100m"));
+  const failure = await failureOf(callWithTimeout(server, create, createRequest, "600m"));
   t.like(failure, { status: status.DEADLINE_EXCEEDED, reason: "DEADLINE_EXCEEDED", metadata: { outcome: "unknown" } });
   t.regex(failure.message, /outcome is unknown/);
 });
 
 test("a deadline that passes while a read is executed means that nothing was changed", async (t) => {
   const server = await fakeServer(t, () => never);
-  const failure = await failureOf(callWithTimeout(server, get, getRequest, "100m"));
+  const failure = await failureOf(callWithTimeout(server, get, getRequest, "600m"));
   t.like(failure, { reason: "DEADLINE_EXCEEDED", metadata: { outcome: "nothing" } });
 });
 
@@ -70,7 +70,7 @@ test("work whose deadline passes in the queue never runs", async (t) => {
   const server = await serverOver(t, new Scheduler(engine, { slots: 1, queuePerDatabase: 10, queueTotal: 10 }));
   const first = failureOf(call(server.client, get, getRequest));
   while (executed.length === 0) await sleep(5);
-  t.is((await failureOf(callWithTimeout(server, create, createRequest, "50m"))).reason, "DEADLINE_EXCEEDED");
+  t.is((await failureOf(callWithTimeout(server, create, createRequest, "400m"))).reason, "DEADLINE_EXCEEDED");
   finish[0]?.();
   t.is((await first).reason, "DATABASE_NOT_FOUND");
   await sleep(20);
