@@ -14,16 +14,8 @@ import { ChunkedWriter } from "./chunked-file.ts";
 import { encodeEnd, type SnapshotPosition, writeShards } from "./index-snapshot.ts";
 import type { Layout } from "./layout.ts";
 import type { StoreParts } from "./store-parts.ts";
-import { trimSegments } from "./trim.ts";
+import { type Checkpoint, trimSegments } from "./trim.ts";
 import { removeIfThere } from "./wal-log.ts";
-
-/** A checkpoint that is in force. */
-export interface Checkpoint {
-  /** Everything up to this version needs no replay. */
-  readonly version: number;
-  /** The WAL segment that holds its record: it must not be trimmed. */
-  readonly segment: number;
-}
 
 /** Steps 1 to 3. `closing`: no commit is under way or will follow. */
 export async function writeCheckpoint(parts: StoreParts, closing: boolean): Promise<Checkpoint> {

@@ -2,7 +2,7 @@
 // checkpoint, close. What a commit may contain is the engine's business; that it is there whole or not at all is ours.
 
 import type { DocDBError } from "../base/errors.ts";
-import { type Checkpoint, writeCheckpoint } from "./checkpoint.ts";
+import { writeCheckpoint } from "./checkpoint.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import type { DataFile } from "./data-file.ts";
@@ -16,7 +16,7 @@ import { ReadLeases } from "./read-leases.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
-import { trimSegments } from "./trim.ts";
+import { type Checkpoint, trimSegments } from "./trim.ts";
 import type { WalLog } from "./wal-log.ts";
 
 /** What a compaction did. */

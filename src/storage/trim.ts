@@ -2,13 +2,20 @@
 
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
-import type { Checkpoint } from "./checkpoint.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import { readSegmentHeader } from "./wal-survey.ts";
 
+/** A checkpoint that is in force. */
+export interface Checkpoint {
+  /** Everything up to this version needs no replay. */
+  readonly version: number;
+  /** The WAL segment that holds its record: it must not be trimmed. */
+  readonly segment: number;
+}
+
 /**
- * Removes the segments that lie wholly before a checkpoint, oldest first, but keeps the newest `keep` of the older ones. A
- * segment ends where its successor says that it begins; the one with the checkpoint's record is never removed.
+ * Removes the segments that lie wholly before a checkpoint, oldest first, but keeps the newest `keep` of the older
+ * ones. A segment ends where its successor says that it begins; the one with the checkpoint's record is never removed.
  */
 export async function trimSegments(
   fs: FileSystem,
