@@ -77,11 +77,11 @@ async function work(first: number): Promise<void> {
     try {
       crashes += (await runSeed(seed)).crashes;
     } catch (error) {
-      process.send?.({ seed, message: error instanceof Error ? error.message : String(error) });
+      if (process.connected) process.send?.({ seed, message: error instanceof Error ? error.message : String(error) });
       return;
     }
   }
-  process.send?.({ crashes });
+  if (process.connected) process.send?.({ crashes });
 }
 
 function savedPosition(): number {

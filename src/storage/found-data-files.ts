@@ -82,10 +82,12 @@ export class FoundDataFiles {
       if (!untouched) await file.truncate(bytes);
       files.push(new DataFile(untouched ? new OverlayFile(file, bytes) : file, header, bytes));
     }
-    const isUsed = (found: Found): boolean => extents.some(({ generation }) => generation === found.header.generation);
-    if (!isUsed(this.#data)) await this.#data.file.close();
-    if (this.#compact !== undefined && !isUsed(this.#compact)) await this.#compact.file.close();
-    const compactIsUsed = this.#compact !== undefined && isUsed(this.#compact);
+    // By the file and not by what it calls itself: the bytes that a crash left in a fresh file may be an old file's
+    // header.
+    const used = extents.map(({ generation }) => this.#find(generation));
+    if (!used.includes(this.#data)) await this.#data.file.close();
+    const compactIsUsed = this.#compact !== undefined && used.includes(this.#compact);
+    if (!compactIsUsed) await this.#compact?.file.close();
     // When the compacted file counts alone, the old one stays until a checkpoint record says so too.
     if (!compactIsUsed && !untouched) await removeIfThere(this.#fs, this.#layout.compact);
     return new DataFiles(files.at(-1) as DataFile, files.length > 1 ? files[0] : undefined, compactIsUsed);
