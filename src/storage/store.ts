@@ -104,7 +104,7 @@ export class Store {
     if (replayed > 0) observer.event("info", "recovered", { database: layout.database, replayed, lastVersion });
     if (corruption !== undefined) return store;
     // Whatever a server that dies again and again leaves, its WAL stays bounded.
-    if (recovered.replayedBytes >= options.checkpointBytes) await store.#checkpointInBackground();
+    if (recovered.replayedBytes >= options.checkpointBytes) await store.#automaticCheckpoint();
     if (recovered.data.previous !== undefined) store.#compactInBackground();
     return store;
   }
@@ -296,11 +296,11 @@ export class Store {
 
   #checkpointIfDue(): void {
     if (this.#walBytes >= this.#checkpointAt && this.#checkpointing === undefined && !this.#closing) {
-      void this.#checkpointInBackground();
+      void this.#automaticCheckpoint();
     }
   }
 
-  async #checkpointInBackground(): Promise<void> {
+  async #automaticCheckpoint(): Promise<void> {
     const { checkpointBytes, compactionBytes, compactionDeadRatio } = this.#options;
     try {
       await this.checkpoint();
