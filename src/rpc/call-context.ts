@@ -23,7 +23,7 @@ export interface CallEnvironment {
 }
 
 /** Commands that change nothing: given up in the middle, they leave no doubt. */
-const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
+export const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
   "getDatabase",
   "listDatabases",
   "getCollection",
@@ -46,7 +46,16 @@ const outcomes = {
   unknown: "the work had begun, and its outcome is unknown",
 } as const;
 
-export class CallContext implements GatedCall {
+/** What a handler works with: one call, however it came in. */
+export interface CallContext {
+  /** Aborted, with the DocDBError as its reason, when the call has been interrupted. */
+  readonly signal: AbortSignal;
+  /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
+  execute<K extends CommandName>(command: Command<K>, onProgress?: ExecutionContext["onProgress"]): Promise<Result<K>>;
+}
+
+/** A call that has a gRPC stream of its own. */
+export class RunningCall implements CallContext, GatedCall {
   readonly #environment: CallEnvironment;
   readonly #abort = new AbortController();
   readonly #answer: (error: DocDBError) => void;

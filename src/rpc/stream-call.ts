@@ -4,7 +4,7 @@
 
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { DocDBError } from "../base/errors.ts";
-import { CallContext, type CallEnvironment } from "./call-context.ts";
+import { type CallContext, type CallEnvironment, RunningCall } from "./call-context.ts";
 import type { CallKind } from "./call-gate.ts";
 import { presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
@@ -68,7 +68,7 @@ async function answer<Request, Response>(
   const fail = (error: DocDBError): void => {
     call.emit("error", grpcStatusOf(error));
   };
-  const context = new CallContext(environment, fail);
+  const context = new RunningCall(environment, fail);
   call.on("cancelled", () => context.cancel());
   try {
     context.begin(call.getDeadline(), kind);

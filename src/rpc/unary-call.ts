@@ -2,7 +2,7 @@
 
 import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { DocDBError } from "../base/errors.ts";
-import { CallContext, type CallEnvironment } from "./call-context.ts";
+import { type CallContext, type CallEnvironment, RunningCall } from "./call-context.ts";
 import type { CallKind } from "./call-gate.ts";
 import { presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
@@ -20,7 +20,7 @@ export function unaryCall<Request, Response>(
 ): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) => {
     const fail = (error: DocDBError): void => callback(grpcStatusOf(error));
-    const context = new CallContext(environment, fail);
+    const context = new RunningCall(environment, fail);
     call.on("cancelled", () => context.cancel());
     const answer = async (): Promise<void> => {
       try {

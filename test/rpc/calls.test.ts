@@ -8,7 +8,7 @@ import { CreateDocumentRequest, GetDocumentRequest } from "../../gen/docdb/v1/do
 import { HealthService } from "../../gen/health/v1/health.ts";
 import { DocDBError } from "../../src/base/errors.ts";
 import { realPlatform } from "../../src/platform/real/real-platform.ts";
-import { CallContext } from "../../src/rpc/call-context.ts";
+import { RunningCall } from "../../src/rpc/call-context.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
@@ -39,7 +39,7 @@ test("a deadline that has passed before the work starts means that nothing happe
   const executor = { execute: () => never };
   const gate = new CallGate();
   gate.open();
-  const context = new CallContext({ executor, observer: silentObserver, clock, random, gate }, () => t.fail());
+  const context = new RunningCall({ executor, observer: silentObserver, clock, random, gate }, () => t.fail());
   const error = t.throws(() => context.begin(Date.now(), "work"), { instanceOf: DocDBError });
   t.like(error, { code: "DEADLINE_EXCEEDED", metadata: { outcome: "nothing" } });
 });
