@@ -2,23 +2,26 @@
 //
 //   file   := header record*
 //   header := magic[8] format u32, salt u32, database u64, generation u64, crc u32
-//   record := crc u32, length u32, kind u8, zero[3], collection u32, document u64, version u64,
-//             create time u64, update time u64 (ms), content
+//   record := header crc u32, length u32, kind u8, zero[3], collection u32, document u64, version u64,
+//             create time u64, update time u64 (ms), content crc u32, content
 //
 // Invariants
-// 1. A record's crc is seeded with the file's salt and covers everything behind it.
+// 1. Both checksums are seeded with the file's salt. The header's covers the rest of the header, the content's
+//    checksum included; so damage of the content leaves it certain whose record this is and where the next one begins.
 // 2. Each record says whose it is: a read that lands on another record is noticed.
 // 3. The newest record of a document is the one with the greatest version. After a recovery a record may stand twice.
+// 4. The bytes of a record follow from the file's salt and what is recorded: a damaged one can be written anew in its
+//    place.
 
 import { checksum } from "../base/checksum.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
 
-export const dataFormatVersion = 1;
+export const dataFormatVersion = 2;
 const magic = Buffer.from("DOCDBDAT", "latin1");
 
 export const dataHeaderBytes = 36;
 /** Bytes of a record before its content. */
-export const dataRecordHeaderBytes = 48;
+export const dataRecordHeaderBytes = 52;
 
 export const dataKind = {
   /** A document's content: JSON. */
@@ -73,12 +76,18 @@ export interface DataFields {
   readonly updateTimeMs: number;
 }
 
-/** A record, decoded. `content` is a view into the bytes that were read. */
-export interface DataRecord extends Omit<DataFields, "kind"> {
+/** What a record says of itself before its content. */
+export interface DataRecordHeader extends Omit<DataFields, "kind"> {
   readonly kind: number;
-  readonly content: Buffer;
   /** Bytes of the whole record. */
   readonly length: number;
+  /** Checksum of the content, seeded with the file's salt. */
+  readonly contentChecksum: number;
+}
+
+/** A record, decoded. `content` is a view into the bytes that were read. */
+export interface DataRecord extends DataRecordHeader {
+  readonly content: Buffer;
 }
 
 /** Writes a record at `offset` with this content; returns the offset behind it. */
@@ -89,7 +98,8 @@ export function writeDataRecord(
   fields: DataFields,
   content: Uint8Array,
 ): number {
-  const end = offset + dataRecordHeaderBytes + content.length;
+  const contentStart = offset + dataRecordHeaderBytes;
+  const end = contentStart + content.length;
   target.writeUInt32LE(end - offset, offset + 4);
   target.writeUInt32LE(fields.kind, offset + 8);
   target.writeUInt32LE(fields.collection, offset + 12);
@@ -98,22 +108,23 @@ export function writeDataRecord(
   writeU64(target, fields.version, offset + 24);
   writeU64(target, fields.createTimeMs, offset + 32);
   writeU64(target, fields.updateTimeMs, offset + 40);
-  target.set(content, offset + dataRecordHeaderBytes);
-  target.writeUInt32LE(checksum(target.subarray(offset + 4, end), salt), offset);
+  target.set(content, contentStart);
+  target.writeUInt32LE(checksum(content, salt), offset + 48);
+  target.writeUInt32LE(checksum(target.subarray(offset + 4, contentStart), salt), offset);
   return end;
 }
 
-/** The record at `offset`, or undefined when the bytes there are no valid record of a file with this salt. */
-export function decodeDataRecord(source: Buffer, offset: number, salt: number): DataRecord | undefined {
-  if (offset + dataRecordHeaderBytes > source.length) return undefined;
+/** The header of the record at `offset`, or undefined when the bytes there are none of a file with this salt. */
+export function decodeDataRecordHeader(source: Buffer, offset: number, salt: number): DataRecordHeader | undefined {
+  const contentStart = offset + dataRecordHeaderBytes;
+  if (contentStart > source.length) return undefined;
+  if (source.readUInt32LE(offset) !== checksum(source.subarray(offset + 4, contentStart), salt)) return undefined;
   const length = source.readUInt32LE(offset + 4);
-  const end = offset + length;
-  if (length < dataRecordHeaderBytes || end > source.length) return undefined;
-  if (source.readUInt32LE(offset) !== checksum(source.subarray(offset + 4, end), salt)) return undefined;
   const version = readU64(source, offset + 24);
   const createTimeMs = readU64(source, offset + 32);
   const updateTimeMs = readU64(source, offset + 40);
-  if (version === undefined || createTimeMs === undefined || updateTimeMs === undefined) return undefined;
+  if (length < dataRecordHeaderBytes || version === undefined) return undefined;
+  if (createTimeMs === undefined || updateTimeMs === undefined) return undefined;
   return {
     kind: source.readUInt32LE(offset + 8),
     collection: source.readUInt32LE(offset + 12),
@@ -122,7 +133,15 @@ export function decodeDataRecord(source: Buffer, offset: number, salt: number): 
     version,
     createTimeMs,
     updateTimeMs,
-    content: source.subarray(offset + dataRecordHeaderBytes, end),
+    contentChecksum: source.readUInt32LE(offset + 48),
     length,
   };
+}
+
+/** The record at `offset`, or undefined when the bytes there are no whole record of a file with this salt. */
+export function decodeDataRecord(source: Buffer, offset: number, salt: number): DataRecord | undefined {
+  const header = decodeDataRecordHeader(source, offset, salt);
+  if (header === undefined || offset + header.length > source.length) return undefined;
+  const content = source.subarray(offset + dataRecordHeaderBytes, offset + header.length);
+  return header.contentChecksum === checksum(content, salt) ? { ...header, content } : undefined;
 }

@@ -15,7 +15,7 @@ import { type Commit, dataBytesOf, encodeDataRecords, encodeWalGroup } from "./c
 import type { DataExtent } from "./data-extent.ts";
 import type { DataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
-import { scanDataFile } from "./data-scan.ts";
+import { applyDamaged, type DamagedRecord, scanDataFile } from "./data-scan.ts";
 import { damaged } from "./disk-errors.ts";
 import { DocumentIndex } from "./document-index.ts";
 import { FoundDataFiles } from "./found-data-files.ts";
@@ -51,6 +51,8 @@ export interface Recovered {
   readonly replayedBytes: number;
   /** Set when acknowledged commits may be missing: the database must stay read-only. */
   readonly corruption: Corruption | undefined;
+  /** Documents' newest records that were found damaged, when the index had to be rebuilt. */
+  readonly damaged: readonly DamagedRecord[];
 }
 
 /** The state that replay starts from. */
@@ -58,6 +60,7 @@ interface Base {
   readonly index: DocumentIndex;
   readonly replayFrom: number;
   readonly extents: readonly DataExtent[];
+  readonly damaged: readonly DamagedRecord[];
 }
 
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
@@ -88,6 +91,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       replayed: replay.commits,
       replayedBytes: replay.bytes,
       corruption,
+      damaged: base.damaged,
     };
   } catch (error) {
     await found.close().catch(() => undefined);
@@ -116,7 +120,7 @@ async function findBase(
     const needed = found.lack(extents) === undefined ? segmentsFrom(segments, replayFrom) : undefined;
     if (needed !== undefined) {
       const survey = await surveyWal(platform.fs, needed, turn);
-      return { base: { index: snapshot.index, replayFrom, extents }, survey };
+      return { base: { index: snapshot.index, replayFrom, extents, damaged: [] }, survey };
     }
   }
   const survey = await surveyWal(platform.fs, segments, turn);
@@ -134,11 +138,12 @@ async function findBase(
     observer.event("warn", "rebuilding the index from the data files", { database: layout.database, why });
   }
   const index = new DocumentIndex();
+  const broken: DamagedRecord[] = [];
   for (const { generation, bytes } of extents) {
     const { file, header } = found.fileOf(generation);
-    await scanDataFile(index, file, header, bytes, turn);
+    broken.push(...(await scanDataFile(index, file, header, bytes, turn)));
   }
-  return { base: { index, replayFrom, extents }, survey };
+  return { base: { index, replayFrom, extents, damaged: applyDamaged(index, broken) }, survey };
 }
 
 /** The segments that hold the versions behind `version`, or undefined when the first of them is missing. */

@@ -8,9 +8,14 @@ import { Catalog } from "../../src/engine/catalog.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import { Turn } from "../../src/platform/turn.ts";
 import { ChunkedWriter } from "../../src/storage/chunked-file.ts";
-import { encodeCheckpointGroup, encodeDataRecords, encodeWalGroup } from "../../src/storage/commit.ts";
-import { dataHeaderBytes, decodeDataHeader, encodeDataHeader } from "../../src/storage/data-format.ts";
-import { scanDataFile } from "../../src/storage/data-scan.ts";
+import { dataBytesOf, encodeCheckpointGroup, encodeDataRecords, encodeWalGroup } from "../../src/storage/commit.ts";
+import {
+  dataHeaderBytes,
+  dataRecordHeaderBytes,
+  decodeDataHeader,
+  encodeDataHeader,
+} from "../../src/storage/data-format.ts";
+import { type DamagedRecord, scanDataFile } from "../../src/storage/data-scan.ts";
 import { DocumentIndex } from "../../src/storage/document-index.ts";
 import { encodeEnd, loadSnapshot, writeShards } from "../../src/storage/index-snapshot.ts";
 import {
@@ -46,7 +51,7 @@ function sampleIndex(): DocumentIndex {
   let offset = dataHeaderBytes;
   for (const { version, mutations } of sampleCommits) {
     for (const mutation of mutations) {
-      const length = 48 + mutation.content.length;
+      const length = dataBytesOf(mutation);
       index.apply(mutation, version, { offset, length, parity: 1 });
       offset += length;
     }
@@ -87,10 +92,9 @@ test("a data file", async (t) => {
   machine.writeFile("/x", bytes);
   const { fs, clock } = machine.platform();
   const index = new DocumentIndex();
-  const scan = async (): Promise<void> => {
+  const scan = async (): Promise<DamagedRecord[]> =>
     await scanDataFile(index, await fs.open("/x", "read"), dataHeader, bytes.length, new Turn(clock));
-  };
-  await machine.run(scan());
+  t.deepEqual(await machine.run(scan()), []);
   t.is(index.collectionNamed("users")?.table.live, 1);
   t.is(index.collection(0)?.table.tombstones, 1);
 });
@@ -113,8 +117,8 @@ test("an index snapshot", async (t) => {
   t.deepEqual(loaded.position, position);
   t.deepEqual(loaded.index.collectionNamed("users")?.table.get(0xffff_ffff, 0xffff_ffff), {
     version: 8,
-    offset: dataHeaderBytes + 48 + 5,
-    length: 48 + 14,
+    offset: dataHeaderBytes + dataRecordHeaderBytes + 5,
+    length: dataRecordHeaderBytes + 14,
     parity: 1,
     deleted: false,
     createTimeMs: 1_700_000_000_000,

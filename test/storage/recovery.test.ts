@@ -212,7 +212,7 @@ test("a WAL or data file of an unknown format version is refused, and the messag
   await refuses(t, wal, /WAL format 9 is unknown; this version reads 1/);
   const data = await manySegments();
   reversion(data, layout.data, 32);
-  await refuses(t, data, /data format 9 is unknown; this version reads 1/);
+  await refuses(t, data, /data format 9 is unknown; this version reads 2/);
 });
 
 test("an index snapshot of an unknown format version is passed over", async (t) => {
