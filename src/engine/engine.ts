@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly segmentBytes?: number;
   /** Bytes of writes between checkpoints. Default 64 MiB. */
   readonly checkpointBytes?: number;
+  /** Whether a checkpoint removes WAL segments that no recovery needs any more. Default true. */
+  readonly trimAfterCheckpoint?: boolean;
   /** Older WAL segments that a checkpoint leaves. Default 2. */
   readonly keepSegments?: number;
   /** Bytes of data files from which on compaction starts by itself. Default 100 MiB. */
@@ -204,6 +206,7 @@ export class Engine implements Executor {
       fsyncIntervalMs: this.#options.fsyncIntervalMs ?? 100,
       segmentBytes: this.#options.segmentBytes ?? 64 * mebibyte,
       checkpointBytes: this.#options.checkpointBytes ?? 64 * mebibyte,
+      trimAfterCheckpoint: this.#options.trimAfterCheckpoint ?? true,
       keepSegments: this.#options.keepSegments ?? 2,
       compactionBytes: this.#options.compactionBytes ?? 100 * mebibyte,
       compactionDeadRatio: this.#options.compactionDeadRatio ?? 0.3,

@@ -2,6 +2,9 @@
 
 import type { FsyncMode } from "../storage/group-commit.ts";
 
+/** Bytes of what the flags call a megabyte. */
+export const mebibyte: number = 1024 * 1024;
+
 export interface ServerOptions {
   /** Directory of the databases; created when missing. */
   readonly dataDirectory: string;
@@ -11,6 +14,18 @@ export interface ServerOptions {
   readonly fsyncMode: FsyncMode;
   /** Milliseconds between fsyncs in mode `interval`. */
   readonly fsyncIntervalMs: number;
+  /** Bytes of a WAL segment after which the next group starts a new one. */
+  readonly segmentBytes: number;
+  /** Bytes of WAL after which a checkpoint is written. */
+  readonly checkpointBytes: number;
+  /** Whether a checkpoint removes WAL segments that no recovery needs any more. */
+  readonly trimAfterCheckpoint: boolean;
+  /** Older WAL segments that are kept all the same. */
+  readonly keepSegments: number;
+  /** Bytes of data files from which on a database is compacted by itself, */
+  readonly compactionBytes: number;
+  /** when at least this share of them is dead, in (0, 1]. */
+  readonly compactionDeadRatio: number;
   /** Commands that execute at the same time. */
   readonly slots: number;
   /** Commands that may wait for one database. */
@@ -33,6 +48,12 @@ export const defaultOptions: ServerOptions = {
   socket: "/tmp/docdb.sock",
   fsyncMode: "group",
   fsyncIntervalMs: 100,
+  segmentBytes: 64 * mebibyte,
+  checkpointBytes: 64 * mebibyte,
+  trimAfterCheckpoint: true,
+  keepSegments: 2,
+  compactionBytes: 100 * mebibyte,
+  compactionDeadRatio: 0.3,
   slots: 4,
   queuePerDatabase: 4_096,
   queueTotal: 16_384,

@@ -8,9 +8,8 @@ import type { Command } from "commander";
 import { DocDBError } from "../base/errors.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { Log } from "./log.ts";
-import { defaultOptions, type ServerOptions } from "./options.ts";
 import { endOnDefects, firstSignal } from "./process-end.ts";
-import { type ServeFlags, serveFlags } from "./serve-flags.ts";
+import { optionsOf, type ServeFlags, serveFlags } from "./serve-flags.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { version } from "./version.ts";
 
@@ -21,6 +20,7 @@ Examples:
   $ docdb serve
   $ docdb serve --data-dir /var/lib/docdb --socket /run/docdb/docdb.sock
   $ docdb serve --fsync-mode interval --fsync-interval-ms 50
+  $ docdb serve --checkpoint-interval-mb 256 --wal-keep-segments 0
 
 Stop it with SIGTERM or Ctrl-C: it finishes what it is doing and checkpoints. A second one ends it at once.`;
 
@@ -34,10 +34,10 @@ export function addServeCommand(program: Command): void {
 }
 
 /** Runs a server until a signal stops it; returns the exit code. */
-async function serve({ dataDir, logLevel, ...flags }: ServeFlags): Promise<number> {
-  const log = new Log(logLevel);
+async function serve(flags: ServeFlags): Promise<number> {
+  const log = new Log(flags.logLevel);
   endOnDefects(log);
-  const options: ServerOptions = { ...defaultOptions, ...flags, dataDirectory: dataDir };
+  const options = optionsOf(flags);
   const stopping = firstSignal();
   let server: RunningServer;
   try {
@@ -46,7 +46,7 @@ async function serve({ dataDir, logLevel, ...flags }: ServeFlags): Promise<numbe
     return cannotStart(error);
   }
   process.stdout.write(
-    `DocDB ${version} listening on ${options.socket} (data in ${dataDir}, fsync ${options.fsyncMode})\n`,
+    `DocDB ${version} listening on ${options.socket} (data in ${options.dataDirectory}, fsync ${options.fsyncMode})\n`,
   );
   log.event("info", "stopping", { signal: await stopping });
   return await stop(server, log);

@@ -6,7 +6,7 @@ import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { FsyncMode } from "../storage/group-commit.ts";
 import { type LogLevel, logLevels } from "./log.ts";
-import { defaultOptions as byDefault, fsyncModes } from "./options.ts";
+import { defaultOptions as byDefault, fsyncModes, mebibyte, type ServerOptions } from "./options.ts";
 import { checkSocketPath } from "./socket-file.ts";
 
 /** What the flags say. */
@@ -15,6 +15,12 @@ export interface ServeFlags {
   readonly socket: string;
   readonly fsyncMode: FsyncMode;
   readonly fsyncIntervalMs: number;
+  readonly walMaxFileSizeMb: number;
+  readonly checkpointIntervalMb: number;
+  readonly trimAfterCheckpoint: boolean;
+  readonly walKeepSegments: number;
+  readonly compactionMinSizeMb: number;
+  readonly compactionDeadRatio: number;
   readonly slots: number;
   readonly queuePerDatabase: number;
   readonly maxConnections: number;
@@ -43,6 +49,7 @@ export function serveFlags(): Option[] {
       oneOf(fsyncModes),
     ),
     number("--fsync-interval-ms <ms>", "time between fsyncs in mode interval", byDefault.fsyncIntervalMs, 60_000),
+    ...storageFlags(),
     number("--slots <n>", "commands that execute at the same time", byDefault.slots, 1_024),
     number(
       "--queue-per-database <n>",
@@ -61,18 +68,76 @@ export function serveFlags(): Option[] {
   ];
 }
 
+/** How the write-ahead log and the data files are kept. Documented in docs/configuration.md, as all flags are. */
+function storageFlags(): Option[] {
+  const mebibytes = (bytes: number): number => bytes / mebibyte;
+  const segmentHelp = "size of a WAL segment after which a new one is started, in MiB";
+  const trimHelp = "whether a checkpoint removes WAL segments that no recovery needs any more: true or false";
+  const keepHelp = "older WAL segments that are kept all the same";
+  const minHelp = "size of a database's data files from which on it is compacted by itself, in MiB,";
+  const ratioHelp = "when at least this share of them is dead";
+  return [
+    number("--wal-max-file-size-mb <mib>", segmentHelp, mebibytes(byDefault.segmentBytes), 1_024),
+    number(
+      "--checkpoint-interval-mb <mib>",
+      "WAL after which a checkpoint is written, in MiB",
+      mebibytes(byDefault.checkpointBytes),
+      65_536,
+    ),
+    new Option("--trim-after-checkpoint <bool>", trimHelp).default(byDefault.trimAfterCheckpoint).argParser(truth),
+    number("--wal-keep-segments <n>", keepHelp, byDefault.keepSegments, 10_000, 0),
+    number("--compaction-min-size-mb <mib>", minHelp, mebibytes(byDefault.compactionBytes), 1_048_576),
+    new Option("--compaction-dead-ratio <share>", ratioHelp).default(byDefault.compactionDeadRatio).argParser(share),
+  ];
+}
+
+/** What a server is told by these flags. */
+export function optionsOf(flags: ServeFlags): ServerOptions {
+  const { dataDir, socket, fsyncMode, fsyncIntervalMs, trimAfterCheckpoint, compactionDeadRatio } = flags;
+  const { slots, queuePerDatabase, maxConnections, maxConcurrentStreams } = flags;
+  return {
+    ...byDefault,
+    dataDirectory: dataDir,
+    socket,
+    fsyncMode,
+    fsyncIntervalMs,
+    segmentBytes: flags.walMaxFileSizeMb * mebibyte,
+    checkpointBytes: flags.checkpointIntervalMb * mebibyte,
+    trimAfterCheckpoint,
+    keepSegments: flags.walKeepSegments,
+    compactionBytes: flags.compactionMinSizeMb * mebibyte,
+    compactionDeadRatio,
+    slots,
+    queuePerDatabase,
+    maxConnections,
+    maxConcurrentStreams,
+  };
+}
+
 function flag(flags: string, help: string, value: string, parse: (text: string) => string): Option {
   return new Option(flags, help).default(value).argParser(parse);
 }
 
-/** A flag for an integer from 1 to `max`. */
-function number(flags: string, help: string, value: number, max: number): Option {
+/** A flag for an integer from `min` to `max`. */
+function number(flags: string, help: string, value: number, max: number, min = 1): Option {
   const parse = (text: string): number => {
-    const parsed = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-    if (parsed >= 1 && parsed <= max) return parsed;
-    throw new BadValue(`It must be an integer from 1 to ${max}.`);
+    const parsed = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    if (parsed >= min && parsed <= max) return parsed;
+    throw new BadValue(`It must be an integer from ${min} to ${max}.`);
   };
   return new Option(flags, help).default(value).argParser(parse);
+}
+
+function truth(text: string): boolean {
+  if (text === "true" || text === "false") return text === "true";
+  throw new BadValue("It must be true or false.");
+}
+
+/** A share of a whole. Below a hundredth a compaction would follow the one before at once. */
+function share(text: string): number {
+  const parsed = /^(0?\.\d{1,6}|1(\.0{1,6})?)$/.test(text) ? Number(text) : 0;
+  if (parsed >= 0.01 && parsed <= 1) return parsed;
+  throw new BadValue("It must be a number from 0.01 to 1.");
 }
 
 function nonEmpty(text: string): string {

@@ -42,6 +42,12 @@ export async function startServer(options: ServerOptions, observer: Observer): P
     observer,
     fsyncMode: options.fsyncMode,
     fsyncIntervalMs: options.fsyncIntervalMs,
+    segmentBytes: options.segmentBytes,
+    checkpointBytes: options.checkpointBytes,
+    trimAfterCheckpoint: options.trimAfterCheckpoint,
+    keepSegments: options.keepSegments,
+    compactionBytes: options.compactionBytes,
+    compactionDeadRatio: options.compactionDeadRatio,
     onDatabaseState: ({ database, state }) => health.setDatabase(database, state),
   });
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);

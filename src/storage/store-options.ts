@@ -18,6 +18,8 @@ export interface StoreOptions {
   readonly segmentBytes: number;
   /** Bytes of WAL after which a checkpoint is written. */
   readonly checkpointBytes: number;
+  /** Whether a checkpoint removes WAL segments that no recovery needs any more. */
+  readonly trimAfterCheckpoint: boolean;
   /** Older WAL segments that are kept although no recovery needs them. */
   readonly keepSegments: number;
   /** Bytes of data files from which on compaction may start by itself. */

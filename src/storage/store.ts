@@ -260,7 +260,7 @@ export class Store {
   }
 
   async #checkpoint(closing: boolean): Promise<number> {
-    const { platform, layout, keepSegments } = this.#options;
+    const { platform, layout, trimAfterCheckpoint, keepSegments } = this.#options;
     if (this.readOnly !== undefined) throw this.readOnly;
     const walBytes = this.#walBytes;
     let checkpoint: Checkpoint;
@@ -275,7 +275,7 @@ export class Store {
       throw diskError("No checkpoint was written", error);
     }
     try {
-      await trimSegments(platform.fs, layout, checkpoint, keepSegments);
+      if (trimAfterCheckpoint) await trimSegments(platform.fs, layout, checkpoint, keepSegments);
     } catch (error) {
       this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
     }

@@ -265,6 +265,19 @@ test("checkpoints leave at most as many older segments as are to be kept, and ta
   }
 });
 
+test("without trimming a checkpoint leaves every segment", async (t) => {
+  const db = await new StoredDatabase({ segmentBytes: 300, keepSegments: 0, trimAfterCheckpoint: false }).create();
+  await db.fill(24);
+  const before = db.walFiles;
+  await db.machine.run(db.store.checkpoint());
+  t.true(before.length > 5);
+  const left = db.walFiles;
+  t.deepEqual(
+    before.filter((path) => !left.includes(path)),
+    [],
+  );
+});
+
 test("segments are read in the order of their numbers: .10 after .2", async (t) => {
   const db = await new StoredDatabase({ segmentBytes: 100 }).create();
   for (let n = 1; n <= 14; n++) await db.commit(put(1n, `content ${n}`));

@@ -42,6 +42,7 @@ export class StoredDatabase {
       fsyncIntervalMs: 100,
       segmentBytes: 1_000_000,
       checkpointBytes: 1_000_000_000,
+      trimAfterCheckpoint: true,
       keepSegments: 2,
       compactionBytes: 1_000_000_000,
       compactionDeadRatio: 1,
