@@ -56,6 +56,8 @@ export const errorKinds = {
   VERSION_MISMATCH: { status: "FAILED_PRECONDITION", category: "permanent" },
   NOT_AN_OBJECT: { status: "FAILED_PRECONDITION", category: "permanent" },
   PATH_NOT_FOUND: { status: "FAILED_PRECONDITION", category: "permanent" },
+  /** A `test` of a JSON Patch found another value than it wants. */
+  TEST_FAILED: { status: "FAILED_PRECONDITION", category: "permanent" },
   /** A failed disk or damaged files made the database read-only: reads go on. */
   DATABASE_READ_ONLY: { status: "FAILED_PRECONDITION", category: "critical" },
   TRANSACTION_CONFLICT: { status: "ABORTED", category: "transient" },

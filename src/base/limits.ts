@@ -10,6 +10,8 @@ export interface Limits {
   readonly jsonDepth: number;
   /** Operations in one BatchWrite and ids in one BatchGetDocuments: what a 16-bit count holds. */
   readonly batchOperations: number;
+  /** Operations in one patch: bounds the work that one small request can ask for. */
+  readonly patchOperations: number;
   /** Bytes of a database or collection name: with our suffixes they stay inside the 255 bytes of a file name. */
   readonly nameBytes: number;
   /** Bytes of one commit: twice a message, and far below what the formats can say. */
@@ -34,6 +36,7 @@ export const limits: Limits = {
   documentBytes: 16 * 1024 * 1024,
   jsonDepth: 100,
   batchOperations: 65_535,
+  patchOperations: 1_000,
   commitBytes: 64 * 1024 * 1024,
   nameBytes: 64,
   collections: 10_000,

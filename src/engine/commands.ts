@@ -58,6 +58,21 @@ export interface DeleteOperation {
   readonly allowMissing: boolean;
 }
 
+/** One operation of DocDB's own form of patch. */
+export interface PathOperation {
+  readonly op: "set" | "delete" | "insert";
+  /** A JSON Pointer (RFC 6901). */
+  readonly path: string;
+  /** The value's JSON text; empty for a delete. */
+  readonly json: Uint8Array;
+}
+
+/** A patch: DocDB's own operations, or the JSON text of an RFC 6902 or RFC 7396 patch. */
+export type Patch =
+  | { readonly form: "operations"; readonly operations: readonly PathOperation[] }
+  | { readonly form: "jsonPatch"; readonly text: Uint8Array }
+  | { readonly form: "mergePatch"; readonly text: Uint8Array };
+
 /** One mutation of one document. */
 export type WriteOperation = CreateOperation | UpdateOperation | DeleteOperation;
 
