@@ -10,29 +10,22 @@ import { dataRecordHeaderBytes } from "../storage/data-format.ts";
 import { type Collection, defaultCollectionId, type DocumentIndex } from "../storage/document-index.ts";
 import { type CollectionInfo, defaultCollection, type Page } from "./commands.ts";
 import type { PendingWrites } from "./pending.ts";
-
-/** What changes of collections need of the database. */
-export interface Commits {
-  /** Commits a change; resolves when it is visible. */
-  commit(mutation: Mutation): Promise<void>;
-  /** Waits for everything submitted so far; false when it failed. */
-  settled(): Promise<boolean>;
-}
+import type { Submitter } from "./submitter.ts";
 
 export class Collections {
   readonly #index: DocumentIndex;
   readonly #pending: PendingWrites;
   readonly #clock: Clock;
-  readonly #commits: Commits;
+  readonly #submitter: Submitter;
   /** Collections whose drop is on its way to the disk: writes to them are refused already. */
   readonly #dropping = new Set<Collection>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
-  constructor(index: DocumentIndex, pending: PendingWrites, clock: Clock, commits: Commits) {
+  constructor(index: DocumentIndex, pending: PendingWrites, clock: Clock, submitter: Submitter) {
     this.#index = index;
     this.#pending = pending;
     this.#clock = clock;
-    this.#commits = commits;
+    this.#submitter = submitter;
   }
 
   /** The collection with this name; empty means `_default`. COLLECTION_NOT_FOUND, INVALID_NAME. */
@@ -79,9 +72,9 @@ export class Collections {
       if (this.#index.collectionCount >= limits.collections) {
         throw new DocDBError("IDS_EXHAUSTED", `A database has at most ${limits.collections} collections.`);
       }
-      await this.#commits.commit(
+      await this.#submitter.commit([
         this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")),
-      );
+      ]);
       return this.info(name);
     });
   }
@@ -98,13 +91,13 @@ export class Collections {
         const documents = force ? 0 : this.#pending.documentsIn(collection);
         if (documents === 0) break;
         // The answer rests on writes that may yet fail.
-        if (!(await this.#commits.settled())) continue;
+        if (!(await this.#submitter.settled())) continue;
         const message = `Collection ${collection.name} has ${documents} documents. Delete them first, or set force.`;
         throw new DocDBError("COLLECTION_NOT_EMPTY", message, { metadata: { documents: String(documents) } });
       }
       this.#dropping.add(collection);
       try {
-        await this.#commits.commit(this.#change("dropCollection", collection.id, new Uint8Array()));
+        await this.#submitter.commit([this.#change("dropCollection", collection.id, new Uint8Array())]);
       } finally {
         this.#dropping.delete(collection);
       }

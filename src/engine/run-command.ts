@@ -21,22 +21,22 @@ export async function runInDatabase(
   clock: Clock,
   context: ExecutionContext | undefined,
 ): Promise<Result> {
-  const { collections } = database;
+  const { collections, reader, writer } = database;
   switch (command.op) {
     case "getDocument":
-      return await database.get(command.collection, command.id);
+      return await reader.get(command.collection, command.id);
     case "writeDocument":
-      return await database.write(command.operation, context);
+      return await writer.write(command.operation, context);
     case "batchGetDocuments":
-      return { outcomes: await database.batchGet(command.collection, command.ids) };
+      return { outcomes: await reader.batchGet(command.collection, command.ids) };
     case "batchWrite":
       return {
         outcomes: command.atomic
-          ? await database.writeAtomic(command.operations, context)
-          : await database.writeEach(command.operations, context),
+          ? await writer.writeAtomic(command.operations, context)
+          : await writer.writeEach(command.operations, context),
       };
     case "listDocuments":
-      return await database.list(command.collection, command.after, command.pageSize);
+      return await reader.list(command.collection, command.after, command.pageSize);
     case "createCollection":
       context?.releaseSlot?.();
       return await collections.create(command.collection);
