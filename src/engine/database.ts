@@ -7,8 +7,9 @@
 
 import type { DocDBError } from "../base/errors.ts";
 import type { Clock } from "../platform/platform.ts";
-import { type CompactionResult, Store } from "../storage/store.ts";
+import { Store } from "../storage/store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
+import type { CompactionResult } from "../storage/upkeep.ts";
 import { Collections } from "./collections.ts";
 import type { CompactionProgress } from "./commands.ts";
 import { DocumentReader } from "./document-reader.ts";
@@ -47,17 +48,17 @@ export class Database {
 
   /** Writes a checkpoint; returns the version it covers. */
   checkpoint(): Promise<number> {
-    return this.#store.checkpoint();
+    return this.#store.upkeep.checkpoint();
   }
 
   /** Gives back the space of what was replaced or deleted. */
   compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
-    return this.#store.compact(onProgress);
+    return this.#store.upkeep.compact(onProgress);
   }
 
   /** Asks work that may take long, such as a compaction, to end soon. */
   stopLongWork(): void {
-    this.#store.stopLongWork();
+    this.#store.upkeep.stop();
   }
 
   /** Waits for pending writes, checkpoints and closes the files. */

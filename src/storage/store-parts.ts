@@ -5,12 +5,14 @@ import type { DataFiles } from "./data-files.ts";
 import type { DocumentIndex } from "./document-index.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Layout } from "./layout.ts";
+import type { WalLog } from "./wal-log.ts";
 
 export interface StoreParts {
   readonly platform: Platform;
   readonly layout: Layout;
   readonly databaseId: number;
   readonly data: DataFiles;
+  readonly wal: WalLog;
   readonly index: DocumentIndex;
   readonly committer: GroupCommit;
 }

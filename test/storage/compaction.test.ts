@@ -33,7 +33,7 @@ test("the trim never removes the segment that holds the newest checkpoint record
       if (call === "readdir" && rotated) raced++;
     };
     // A compaction's end has more to do between the record and the trim than other checkpoints.
-    await db.machine.run(db.store.compact());
+    await db.machine.run(db.store.upkeep.compact());
     await db.machine.run(late ?? Promise.reject(new Error("no commit came behind the record")));
     db.machine.beforeIo = undefined;
     db.machine.crash("kill");
@@ -88,7 +88,7 @@ test("compaction gives space back and keeps every document, every collection and
   t.deepEqual(await contentsOf(db), expected);
   t.is(tombstonesOf(db), 21);
   const before = db.machine.readFile(layout.data).length;
-  const { bytesReclaimed, documents } = await db.machine.run(db.store.compact());
+  const { bytesReclaimed, documents } = await db.machine.run(db.store.upkeep.compact());
   const after = db.machine.readFile(layout.data).length;
   t.is(documents, 21);
   t.true(after < before / 3, `${before} bytes became ${after}`);
@@ -119,7 +119,7 @@ test("a record that can't be read ends a compaction, and everything else is stil
   t.true(position > 0);
   db.machine.flipBit(layout.data, position, 0);
   for (let attempt = 1; attempt <= 2; attempt++) {
-    t.is(await codeOf(db.machine.run(db.store.compact())), "DOCUMENT_CORRUPT", `attempt ${attempt}`);
+    t.is(await codeOf(db.machine.run(db.store.upkeep.compact())), "DOCUMENT_CORRUPT", `attempt ${attempt}`);
     t.is(await codeOf(db.read(21n)), "DOCUMENT_CORRUPT");
     for (const id of odd.filter((other) => other !== 21)) t.is(await db.read(BigInt(id)), `new${id}`);
     t.deepEqual(dataFilesOf(db), [layout.data, layout.compact]);
@@ -128,8 +128,8 @@ test("a record that can't be read ends a compaction, and everything else is stil
   }
   // A new version of it is what a compaction needs, no more.
   await db.commit(put(21n, "new21"));
-  await codeOf(db.machine.run(db.store.compact()));
-  await db.machine.run(db.store.compact());
+  await codeOf(db.machine.run(db.store.upkeep.compact()));
+  await db.machine.run(db.store.upkeep.compact());
   t.deepEqual(dataFilesOf(db), [layout.data]);
   t.deepEqual(await contentsOf(db), expected);
 });
@@ -137,7 +137,7 @@ test("a record that can't be read ends a compaction, and everything else is stil
 test("a compaction that a closing interrupts goes on by itself, and ends with one data file", async (t) => {
   const db = await wasteful();
   let shards = 0;
-  const compaction = codeOf(db.store.compact(() => void (++shards === 10 && db.store.stopLongWork())));
+  const compaction = codeOf(db.store.upkeep.compact(() => void (++shards === 10 && db.store.upkeep.stop())));
   t.is(await db.machine.run(compaction), "SHUTTING_DOWN");
   t.is(shards, 10);
   await db.close();
@@ -161,11 +161,11 @@ for (const kind of ["kill", "power"] as const) {
       let shards = 0;
       let halfway: Promise<unknown> = Promise.resolve();
       const onProgress = (): void => {
-        if (++shards === 20) halfway = db.store.checkpoint();
+        if (++shards === 20) halfway = db.store.upkeep.checkpoint();
       };
       machine.crashAtIo(machine.ioCount + io, kind);
       const crashed = await machine
-        .run(db.store.compact(onProgress).then(() => halfway))
+        .run(db.store.upkeep.compact(onProgress).then(() => halfway))
         .catch((error: unknown) => error);
       if (crashed instanceof SimulatedCrash) cutOff++;
       else went++;
@@ -173,7 +173,7 @@ for (const kind of ["kill", "power"] as const) {
       if (io % 2 === 0 && machine.files().has(layout.index)) machine.removeFile(layout.index);
       await db.open();
       t.deepEqual(await contentsOf(db), expected, `I/O ${io}`);
-      await machine.run(db.store.compact());
+      await machine.run(db.store.upkeep.compact());
       t.deepEqual(dataFilesOf(db), [layout.data], `I/O ${io}`);
       t.deepEqual(await contentsOf(db), expected, `I/O ${io}`);
       t.is(tombstonesOf(db), 0, `I/O ${io}`);
@@ -188,13 +188,13 @@ test("a leftover that looks like the data file's own generation is never taken f
   // checkpoint gave the leftover the data file's name. Found by seed 254812 of the simulation.
   const db = await new StoredDatabase().create();
   await db.fill(5);
-  await db.machine.run(db.store.checkpoint());
+  await db.machine.run(db.store.upkeep.checkpoint());
   const header = db.machine.readFile(layout.data).subarray(0, 36);
   db.machine.crash("kill");
   db.machine.writeFile(layout.compact, header);
   await db.open();
   await db.commit(put(6n, "six"));
-  await db.machine.run(db.store.checkpoint());
+  await db.machine.run(db.store.upkeep.checkpoint());
   t.deepEqual(dataFilesOf(db), [layout.data]);
   await db.close();
   await db.open();

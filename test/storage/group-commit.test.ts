@@ -158,7 +158,7 @@ test("after a failed fsync nothing is appended or synced any more, and reads go 
     if (["write", "datasync", "truncate", "create", "rename"].includes(call)) touched.push(`${call} ${path}`);
   };
   t.deepEqual(codes(await db.machine.run(submit(db, 2))), ["DATABASE_READ_ONLY", "DATABASE_READ_ONLY"]);
-  await t.throwsAsync(db.machine.run(db.store.checkpoint()), { instanceOf: DocDBError });
+  await t.throwsAsync(db.machine.run(db.store.upkeep.checkpoint()), { instanceOf: DocDBError });
   t.is(await db.read(100n), "kept");
   t.is(await db.read(1n), undefined);
   await db.close();

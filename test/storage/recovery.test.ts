@@ -69,7 +69,7 @@ test("a deleted index snapshot costs nothing but time", async (t) => {
   const db = await new StoredDatabase(small).create();
   await db.fill(6);
   await db.commit(del(2n));
-  await db.machine.run(db.store.checkpoint());
+  await db.machine.run(db.store.upkeep.checkpoint());
   await db.commit(put(7n, "x7"));
   await db.close();
   db.machine.removeFile(layout.index);
@@ -126,7 +126,7 @@ test("a WAL damaged in the middle is served read-only as far as it is proven, an
     new RegExp(`/wal/d\\.wal, offset ${segmentHeaderBytes + 2 * groupBytes}.*after version 2`),
   );
   await t.throwsAsync(db.commit(put(7n, "x")), { message: /read-only/ });
-  await t.throwsAsync(db.machine.run(db.store.checkpoint()), { message: /read-only/ });
+  await t.throwsAsync(db.machine.run(db.store.upkeep.checkpoint()), { message: /read-only/ });
   t.true(db.events.includes("the WAL is corrupt"));
   await db.close();
   t.deepEqual(db.machine.files(), before);
@@ -153,7 +153,7 @@ test("damage in an older segment is served read-only, whatever byte it is at", a
 test("damage before the checkpoint takes nothing away that the data file has", async (t) => {
   const db = await new StoredDatabase(small).create();
   await db.fill(9);
-  await db.machine.run(db.store.checkpoint());
+  await db.machine.run(db.store.upkeep.checkpoint());
   await db.commit(put(10n, "x10"));
   db.machine.crash("power", "drop");
   const oldest = db.walFiles.find((name) => name !== layout.activeSegment) ?? "";
@@ -166,7 +166,7 @@ test("damage before the checkpoint takes nothing away that the data file has", a
 test("damage before the checkpoint in a segment that replay needs: the data is served, and it says so", async (t) => {
   const db = await new StoredDatabase().create();
   await db.fill(6);
-  await db.machine.run(db.store.checkpoint());
+  await db.machine.run(db.store.upkeep.checkpoint());
   await db.commit(put(7n, "x7"));
   db.machine.crash("power", "drop");
   db.machine.flipBit(layout.activeSegment, segmentHeaderBytes + 80, 1);
@@ -251,7 +251,7 @@ test("checkpoints leave at most as many older segments as are to be kept, and ta
       db.walFiles.map((path) => Number(path.split(".wal.")[1] ?? Number.POSITIVE_INFINITY)).sort((a, b) => a - b);
     t.true(numbers().includes(11), "there are two-digit segments");
     const newest = numbers().at(-2) as number;
-    await db.machine.run(db.store.checkpoint());
+    await db.machine.run(db.store.upkeep.checkpoint());
     const left = numbers().slice(0, -1);
     t.true(left.length <= keepSegments, left.join());
     t.deepEqual(
@@ -269,7 +269,7 @@ test("without trimming a checkpoint leaves every segment", async (t) => {
   const db = await new StoredDatabase({ segmentBytes: 300, keepSegments: 0, trimAfterCheckpoint: false }).create();
   await db.fill(24);
   const before = db.walFiles;
-  await db.machine.run(db.store.checkpoint());
+  await db.machine.run(db.store.upkeep.checkpoint());
   t.true(before.length > 5);
   const left = db.walFiles;
   t.deepEqual(

@@ -1,0 +1,197 @@
+// The upkeep of an open database's files: checkpoints and compactions, on demand and by themselves.
+//
+// Invariants
+// 1. At most one checkpoint and one compaction are under way; who asks meanwhile joins them, or the one that follows.
+// 2. What fails here loses nothing: the WAL grows until a checkpoint succeeds, the data files until a compaction does.
+
+import { writeCheckpoint } from "./checkpoint.ts";
+import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
+import { diskError } from "./disk-errors.ts";
+import type { ReadLeases } from "./read-leases.ts";
+import type { StoreOptions } from "./store-options.ts";
+import type { StoreParts } from "./store-parts.ts";
+import { type Checkpoint, trimSegments } from "./trim.ts";
+
+/** What a compaction did. */
+export interface CompactionResult extends CompactionProgress {
+  /** Bytes by which the data files became smaller. Writes that went on meanwhile count against it. */
+  readonly bytesReclaimed: number;
+}
+
+/** The checkpoint that a database was opened with. */
+export interface OpeningCheckpoint {
+  readonly version: number;
+  /** Bytes of the WAL behind it. */
+  readonly walBytes: number;
+}
+
+export class Upkeep {
+  readonly #options: StoreOptions;
+  readonly #parts: StoreParts;
+  readonly #leases: ReadLeases;
+  #checkpointVersion: number;
+  #checkpointing: Promise<number> | undefined;
+  /** The one that follows the one under way. */
+  #nextCheckpoint: Promise<number> | undefined;
+  /** Bytes of WAL since the last checkpoint, and how many of them bring the next one about. */
+  #walBytes: number;
+  #checkpointAt: number;
+  #compacting: Promise<CompactionResult> | undefined;
+  readonly #onProgress = new Set<(progress: CompactionProgress) => void>();
+  #closing = false;
+
+  constructor(options: StoreOptions, parts: StoreParts, leases: ReadLeases, opening: OpeningCheckpoint) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#leases = leases;
+    this.#checkpointVersion = opening.version;
+    this.#walBytes = opening.walBytes;
+    this.#checkpointAt = options.checkpointBytes;
+  }
+
+  /** Takes up what the last process left: a WAL that is due for a checkpoint, a compaction that did not end. */
+  async resume(): Promise<void> {
+    // Whatever a server that dies again and again leaves, its WAL stays bounded.
+    if (this.#walBytes >= this.#options.checkpointBytes) await this.#automaticCheckpoint();
+    if (this.#parts.data.previous !== undefined) this.#compactInBackground();
+  }
+
+  /** Told of every published commit: a checkpoint may be due. */
+  noteCommit(walBytes: number): void {
+    this.#walBytes += walBytes;
+    if (this.#walBytes >= this.#checkpointAt && this.#checkpointing === undefined && !this.#closing) {
+      void this.#automaticCheckpoint();
+    }
+  }
+
+  /**
+   * Writes a checkpoint of everything that is visible now; returns the version that it covers. One that is under way
+   * may have begun too early for that, so this waits for it and is shared by all who ask meanwhile.
+   */
+  checkpoint(): Promise<number> {
+    if (this.#checkpointing !== undefined) {
+      this.#nextCheckpoint ??= this.#checkpointing
+        .catch(() => undefined)
+        .then(() => {
+          this.#nextCheckpoint = undefined;
+          return this.checkpoint();
+        });
+      return this.#nextCheckpoint;
+    }
+    this.#checkpointing = this.#writeCheckpoint(false).finally(() => {
+      this.#checkpointing = undefined;
+    });
+    return this.#checkpointing;
+  }
+
+  /**
+   * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told
+   * how far it has come. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
+   */
+  async compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
+    if (onProgress !== undefined) this.#onProgress.add(onProgress);
+    this.#compacting ??= this.#compact().finally(() => {
+      this.#compacting = undefined;
+    });
+    try {
+      return await this.#compacting;
+    } finally {
+      if (onProgress !== undefined) this.#onProgress.delete(onProgress);
+    }
+  }
+
+  /** Asks long work to end soon; nothing starts by itself any more. */
+  stop(): void {
+    this.#closing = true;
+  }
+
+  /** Waits for what is under way. */
+  async idle(): Promise<void> {
+    await this.#compacting?.catch(() => undefined);
+    await (this.#nextCheckpoint ?? this.#checkpointing)?.catch(() => undefined);
+  }
+
+  /** Writes the checkpoint of a clean close, if there is anything to cover. No commit is under way or will follow. */
+  async closeCleanly(): Promise<void> {
+    const { wal, committer } = this.#parts;
+    const changed = wal.isOpen || this.#checkpointVersion < committer.lastVersion;
+    try {
+      if (changed && committer.readOnly === undefined) await this.#writeCheckpoint(true);
+    } catch (error) {
+      this.#warn("no checkpoint at close: the next start replays the WAL", error);
+    }
+  }
+
+  async #compact(): Promise<CompactionResult> {
+    if (this.#parts.committer.readOnly !== undefined) throw this.#parts.committer.readOnly;
+    const bytesBefore = this.#parts.data.bytes;
+    try {
+      // The last compaction's end may be missing: it needs a checkpoint.
+      if (this.#parts.data.previous === undefined && this.#parts.data.needsAdoption) await this.checkpoint();
+      const stopped = (): boolean => this.#closing;
+      const onProgress = (progress: CompactionProgress): void => {
+        for (const listener of this.#onProgress) listener(progress);
+      };
+      const progress = await moveLiveRecords(this.#parts, { onProgress, stopped });
+      // A checkpoint that began while both files counted must not end when only one does.
+      while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
+      const previous = this.#parts.data.dropPrevious();
+      try {
+        await this.checkpoint();
+      } finally {
+        await this.#leases.readersGone();
+        await previous.close().catch((error: unknown) => this.#warn("the old data file could not be closed", error));
+      }
+      return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#parts.data.bytes) };
+    } catch (error) {
+      throw diskError("The compaction did not end; what it did is kept", error);
+    }
+  }
+
+  #compactInBackground(): void {
+    if (this.#closing || this.#compacting !== undefined) return;
+    this.compact().catch((error: unknown) => this.#warn("a compaction failed; it goes on with the next one", error));
+  }
+
+  #warn(message: string, error: unknown): void {
+    const { layout, observer } = this.#options;
+    observer.event("warn", message, { database: layout.database, error });
+  }
+
+  async #writeCheckpoint(closing: boolean): Promise<number> {
+    const { platform, layout, trimAfterCheckpoint, keepSegments } = this.#options;
+    if (this.#parts.committer.readOnly !== undefined) throw this.#parts.committer.readOnly;
+    const walBytes = this.#walBytes;
+    let checkpoint: Checkpoint;
+    try {
+      checkpoint = await writeCheckpoint(this.#parts, closing);
+      this.#checkpointVersion = checkpoint.version;
+      this.#walBytes -= walBytes;
+      if (this.#parts.data.previous === undefined && this.#parts.data.needsAdoption) {
+        await adoptCompacted(platform.fs, layout, this.#parts.data);
+      }
+    } catch (error) {
+      throw diskError("No checkpoint was written", error);
+    }
+    try {
+      if (trimAfterCheckpoint) await trimSegments(platform.fs, layout, checkpoint, keepSegments);
+    } catch (error) {
+      this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
+    }
+    return this.#checkpointVersion;
+  }
+
+  async #automaticCheckpoint(): Promise<void> {
+    const { checkpointBytes, compactionBytes, compactionDeadRatio } = this.#options;
+    try {
+      await this.checkpoint();
+      this.#checkpointAt = checkpointBytes;
+    } catch (error) {
+      this.#checkpointAt = this.#walBytes + checkpointBytes / 8;
+      this.#warn("a checkpoint failed; the WAL grows until one succeeds", error);
+      return;
+    }
+    if (wantsCompaction(this.#parts.data, this.#parts.index, compactionBytes, compactionDeadRatio))
+      this.#compactInBackground();
+  }
+}
