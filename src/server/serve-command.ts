@@ -1,19 +1,20 @@
 // `docdb serve`: the server as a program. It says on stdout, in one line, that it listens; everything else goes to the
 // log.
 //
-// Exit codes: 0 stopped by a signal; 1 can't start, or a defect; 2 flags that make no sense; 6 another server is in the
-// way; 130 and 143 ended by a second signal.
+// Exit codes: 0 stopped by a signal; 1 can't start, or a defect; 2 settings that make no sense; 6 another server is in
+// the way; 130 and 143 ended by a second signal.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
 import type { Observer } from "../telemetry/observer.ts";
+import { applyConfigFile, printedConfig } from "./config-file.ts";
 import { Log } from "./log.ts";
 import { endOnDefects, firstSignal } from "./process-end.ts";
 import { optionsOf, type ServeFlags, serveFlags } from "./serve-flags.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { version } from "./version.ts";
 
-const exitCode = { failed: 1, alreadyRunning: 6 } as const;
+const exitCode = { failed: 1, usage: 2, alreadyRunning: 6 } as const;
 
 const examples = `
 Examples:
@@ -21,6 +22,11 @@ Examples:
   $ docdb serve --data-dir /var/lib/docdb --socket /run/docdb/docdb.sock
   $ docdb serve --fsync-mode interval --fsync-interval-ms 50
   $ docdb serve --checkpoint-interval-mb 256 --wal-keep-segments 0
+  $ docdb serve --print-config > docdb.json
+  $ docdb serve --config docdb.json
+
+Every flag can be set by its variable or in the configuration file too; a flag goes before a variable, and a variable
+before the file.
 
 Stop it with SIGTERM or Ctrl-C: it finishes what it is doing and checkpoints. A second one ends it at once.`;
 
@@ -28,9 +34,23 @@ Stop it with SIGTERM or Ctrl-C: it finishes what it is doing and checkpoints. A 
 export function addServeCommand(program: Command): void {
   const command = program.command("serve").description("start the server").addHelpText("after", examples);
   for (const option of serveFlags()) command.addOption(option);
-  command.action(async (flags: ServeFlags) => {
-    process.exitCode = await serve(flags);
+  command.addOption(new Option("--config <file>", "JSON file with settings").env("DOCDB_CONFIG"));
+  command.addOption(new Option("--print-config", "print the settings in force as such a file, and end"));
+  command.action(async ({ config, printConfig }: SourceFlags) => {
+    try {
+      if (config !== undefined) await applyConfigFile(command, config);
+    } catch (error) {
+      process.exitCode = refuse(error, exitCode.usage);
+      return;
+    }
+    if (printConfig === true) process.stdout.write(printedConfig(command));
+    else process.exitCode = await serve(command.opts<ServeFlags>());
   });
+}
+
+interface SourceFlags {
+  readonly config?: string;
+  readonly printConfig?: boolean;
 }
 
 /** Runs a server until a signal stops it; returns the exit code. */
@@ -43,7 +63,8 @@ async function serve(flags: ServeFlags): Promise<number> {
   try {
     server = await startServer(options, log);
   } catch (error) {
-    return cannotStart(error);
+    const running = error instanceof DocDBError && error.code === "ALREADY_RUNNING";
+    return refuse(error, running ? exitCode.alreadyRunning : exitCode.failed);
   }
   process.stdout.write(
     `DocDB ${version} listening on ${options.socket} (data in ${options.dataDirectory}, fsync ${options.fsyncMode})\n`,
@@ -52,9 +73,9 @@ async function serve(flags: ServeFlags): Promise<number> {
   return await stop(server, log);
 }
 
-function cannotStart(error: unknown): number {
+function refuse(error: unknown, code: number): number {
   process.stderr.write(`docdb: can't start: ${error instanceof Error ? error.message : String(error)}\n`);
-  return error instanceof DocDBError && error.code === "ALREADY_RUNNING" ? exitCode.alreadyRunning : exitCode.failed;
+  return code;
 }
 
 async function stop(server: RunningServer, log: Observer): Promise<number> {

@@ -1,5 +1,5 @@
-// The flags of `docdb serve`. A value that can't be used is refused with the flag's name, the value and what is
-// allowed.
+// The settings of a server, in one table: each is a flag of `docdb serve`, a variable DOCDB_*, and a member of the
+// configuration file. A value that can't be used is refused with the setting's name, the value and what is allowed.
 
 import { InvalidArgumentError, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
@@ -31,8 +31,17 @@ export interface ServeFlags {
 /** The exit code for a command line that makes no sense. */
 const usageExitCode = 2;
 
-/** All flags, in the order of the help text. */
+/** All settings, in the order of the help text. */
 export function serveFlags(): Option[] {
+  return settings().map((option) => option.env(variableOf(option)));
+}
+
+/** The variable that sets an option: DOCDB_DATA_DIR for --data-dir. */
+function variableOf(option: Option): string {
+  return `DOCDB_${option.name().toUpperCase().replaceAll("-", "_")}`;
+}
+
+function settings(): Option[] {
   const socketHelp = `Unix socket to listen on, at most ${limits.socketPathBytes} bytes`;
   return [
     flag(
