@@ -61,6 +61,10 @@ export const errorKinds = {
   /** A failed disk or damaged files made the database read-only: reads go on. */
   DATABASE_READ_ONLY: { status: "FAILED_PRECONDITION", category: "critical" },
   TRANSACTION_CONFLICT: { status: "ABORTED", category: "transient" },
+  /** The snapshot of a scan or transaction was open for too long or held up too much memory: begin again. */
+  SNAPSHOT_TOO_OLD: { status: "ABORTED", category: "transient" },
+  /** As many scans and transactions are open as may be. */
+  TOO_MANY_SNAPSHOTS: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   QUEUE_FULL: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   MEMORY_LIMIT: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   DOCUMENT_TOO_LARGE: { status: "RESOURCE_EXHAUSTED", category: "validation" },

@@ -30,6 +30,12 @@ export interface Limits {
   readonly pendingWriteBytes: number;
   /** Bytes of commits after which a group is closed: bounds the wait of a commit for its fsync. */
   readonly groupBytes: number;
+  /** Snapshots (of scans and transactions) open in one database: each may hold old versions in memory. */
+  readonly snapshots: number;
+  /** Milliseconds that a snapshot may be open: bounds what old versions and old data files are kept for. */
+  readonly snapshotAgeMs: number;
+  /** Bytes of memory for old versions of one database: past it the oldest snapshot ends. */
+  readonly oldVersionBytes: number;
 }
 
 export const limits: Limits = {
@@ -46,6 +52,9 @@ export const limits: Limits = {
   socketPathBytes: 107,
   pendingWriteBytes: 64 * 1024 * 1024,
   groupBytes: 8 * 1024 * 1024,
+  snapshots: 1_000,
+  snapshotAgeMs: 300_000,
+  oldVersionBytes: 128 * 1024 * 1024,
 };
 
 /** The greatest document id: ids are unsigned 64-bit integers from 1. */

@@ -12,7 +12,9 @@ export type Sabotage =
   /** WAL segments are trimmed before the checkpoint that makes them needless is durable. */
   | "trim-before-checkpoint"
   /** A failed group leaves its writes where later ones are validated against them. */
-  | "abort-keeps-pending";
+  | "abort-keeps-pending"
+  /** The end of one snapshot takes away old versions that an older one still sees. */
+  | "old-versions-reclaimed-early";
 
 const planted = new Set<Sabotage>();
 

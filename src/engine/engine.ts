@@ -4,6 +4,7 @@
 // Layout: `.catalog` and `LOCK` in the data directory; see storage/layout.ts for the files of each database.
 
 import { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { checkName } from "../base/names.ts";
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
@@ -51,6 +52,8 @@ export interface EngineOptions {
   readonly compactionBytes?: number;
   /** Share of dead bytes in the data files at which it does, in [0, 1]. Default 0.3. */
   readonly compactionDeadRatio?: number;
+  /** Milliseconds after which the snapshot of a scan or transaction ends. Default 300,000. */
+  readonly snapshotAgeMs?: number;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -210,6 +213,7 @@ export class Engine implements Executor {
       keepSegments: this.#options.keepSegments ?? 2,
       compactionBytes: this.#options.compactionBytes ?? 100 * mebibyte,
       compactionDeadRatio: this.#options.compactionDeadRatio ?? 0.3,
+      snapshotAgeMs: this.#options.snapshotAgeMs ?? limits.snapshotAgeMs,
     };
   }
 

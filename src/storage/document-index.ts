@@ -5,6 +5,7 @@ import { assert } from "../base/assert.ts";
 import type { Location, Mutation } from "./commit.ts";
 import { indexNumberLimit } from "./index-shard.ts";
 import { IndexTable } from "./index-table.ts";
+import type { OrderedIds } from "./ordered-ids.ts";
 
 /** The collection that every database has; it can't be dropped. */
 export const defaultCollectionId = 0;
@@ -16,14 +17,30 @@ export class Collection {
   readonly name: string;
   readonly createTimeMs: number;
   readonly table: IndexTable;
+  /** The commits that created and dropped it. Snapshots need to know, and they don't outlive the process: 0 will do. */
+  readonly createVersion: number;
+  dropVersion: number = Number.POSITIVE_INFINITY;
+  /** The ids of its documents in order, once somebody wanted them. */
+  orderedIds: OrderedIds | undefined;
   /** Above every id ever used here that is a safe integer; greater ids don't count, so that assigned ids stay safe. */
   nextId = 1;
 
-  constructor(id: number, name: string, createTimeMs: number, table: IndexTable = new IndexTable()) {
+  constructor(id: number, name: string, createTimeMs: number, table: IndexTable = new IndexTable(), createVersion = 0) {
     this.id = id;
     this.name = name;
     this.createTimeMs = createTimeMs;
     this.table = table;
+    this.createVersion = createVersion;
+  }
+
+  /** Bytes of memory that its table and the order of its ids take. */
+  get memoryBytes(): number {
+    return this.table.memoryBytes + (this.orderedIds?.memoryBytes ?? 0);
+  }
+
+  /** Whether the snapshot of a version sees this collection. */
+  isSeenBy(version: number): boolean {
+    return this.createVersion <= version && version < this.dropVersion;
   }
 
   /** Makes sure that the id with these halves is not assigned again. */
@@ -72,9 +89,9 @@ export class DocumentIndex {
    */
   apply(mutation: Mutation, version: number, location: Location): void {
     if (mutation.kind === "createCollection") {
-      this.#create(mutation);
+      this.#create(mutation, version);
     } else if (mutation.kind === "dropCollection") {
-      this.#drop(mutation.collection);
+      this.#drop(mutation.collection, version);
     } else {
       this.#applyToDocument(mutation, version, location);
     }
@@ -92,27 +109,28 @@ export class DocumentIndex {
   /** Bytes of memory that the tables take. */
   get memoryBytes(): number {
     let total = 0;
-    for (const collection of this.#byId.values()) total += collection.table.memoryBytes;
+    for (const collection of this.#byId.values()) total += collection.memoryBytes;
     return total;
   }
 
   /**
    * A compacted data file begins with the collections that there were: then the id fields hold the next id to assign.
    */
-  #create(mutation: Mutation): void {
+  #create(mutation: Mutation, version: number): void {
     if (mutation.collection >= this.nextCollectionId) {
       const name = Buffer.from(mutation.content).toString("utf8");
-      this.addCollection(new Collection(mutation.collection, name, mutation.createTimeMs));
+      this.addCollection(new Collection(mutation.collection, name, mutation.createTimeMs, new IndexTable(), version));
     }
     const collection = this.#byId.get(mutation.collection);
     const nextId = mutation.idHigh * 0x1_0000_0000 + mutation.idLow;
     if (collection !== undefined) collection.nextId = Math.max(collection.nextId, nextId);
   }
 
-  #drop(id: number): void {
+  #drop(id: number, version: number): void {
     this.nextCollectionId = Math.max(this.nextCollectionId, id + 1);
     const collection = this.#byId.get(id);
     if (collection === undefined) return;
+    collection.dropVersion = version;
     this.#byId.delete(id);
     this.#byName.delete(collection.name.toLowerCase());
   }
@@ -135,5 +153,8 @@ export class DocumentIndex {
       deleted: mutation.kind === "delete",
       createTimeMs: mutation.createTimeMs,
     });
+    const wasThere = known?.deleted === false;
+    const isThere = mutation.kind !== "delete";
+    if (wasThere !== isThere) collection.orderedIds?.changed(mutation.idLow, mutation.idHigh);
   }
 }

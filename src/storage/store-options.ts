@@ -26,4 +26,6 @@ export interface StoreOptions {
   readonly compactionBytes: number;
   /** Share of dead bytes in the data files at which it does, in [0, 1]. */
   readonly compactionDeadRatio: number;
+  /** Milliseconds after which an open snapshot ends. */
+  readonly snapshotAgeMs: number;
 }

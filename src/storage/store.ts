@@ -4,23 +4,17 @@
 
 import type { DocDBError } from "../base/errors.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
-import type { DataFile } from "./data-file.ts";
 import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
+import { GivenUpFiles } from "./given-up-files.ts";
 import { GroupCommit, isLossy } from "./group-commit.ts";
-import type { IndexEntry } from "./index-shard.ts";
 import { ReadLeases } from "./read-leases.ts";
+import { type Located, type Snapshot, Snapshots, type SnapshotStats } from "./snapshots.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { Upkeep } from "./upkeep.ts";
-
-/** A document's newest version, as the index has it, and the file that it stands in. */
-export interface Located {
-  readonly entry: IndexEntry;
-  readonly file: DataFile;
-}
 
 /** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
 export interface StoreListener {
@@ -34,6 +28,8 @@ export class Store {
   readonly #parts: StoreParts;
   readonly #listener: StoreListener;
   readonly #leases = new ReadLeases();
+  readonly #givenUp: GivenUpFiles;
+  readonly #snapshots: Snapshots;
   /** Checkpoints and compactions. */
   readonly upkeep: Upkeep;
   readonly index: DocumentIndex;
@@ -57,7 +53,14 @@ export class Store {
     });
     this.#parts = { platform, layout, databaseId, data, wal, index, committer };
     const opening = { version: recovered.checkpointVersion, walBytes: recovered.replayedBytes };
-    this.upkeep = new Upkeep(options, this.#parts, this.#leases, opening);
+    this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
+    this.#snapshots = new Snapshots(platform.clock, options.snapshotAgeMs, {
+      index,
+      data,
+      leases: this.#leases,
+      givenUp: this.#givenUp,
+    });
+    this.upkeep = new Upkeep(options, this.#parts, this.#givenUp, opening);
   }
 
   /** Opens a database, recovering what a crash left. DATABASE_CORRUPT when its files don't allow it. */
@@ -109,8 +112,26 @@ export class Store {
     return this.#leases.hold(read);
   }
 
-  /** Where a document is, or undefined when there is none, or its collection was dropped. Only inside `reading`. */
-  locate(collection: Collection, idLow: number, idHigh: number): Located | undefined {
+  /** Opens a snapshot of what is visible now (see snapshots.ts). TOO_MANY_SNAPSHOTS. */
+  openSnapshot(): Snapshot {
+    return this.#snapshots.open(this.visibleVersion);
+  }
+
+  get snapshotStats(): SnapshotStats {
+    return this.#snapshots.stats;
+  }
+
+  /** The collection that has this name, or had it as of a snapshot. SNAPSHOT_TOO_OLD. */
+  collectionNamed(name: string, snapshot?: Snapshot): Collection | undefined {
+    return snapshot === undefined ? this.index.collectionNamed(name) : this.#snapshots.collectionNamed(name, snapshot);
+  }
+
+  /**
+   * Where a document is, or undefined when there is none, or its collection was dropped: now, or as of a snapshot. Only
+   * inside `reading`. SNAPSHOT_TOO_OLD.
+   */
+  locate(collection: Collection, idLow: number, idHigh: number, snapshot?: Snapshot): Located | undefined {
+    if (snapshot !== undefined) return this.#snapshots.locate(collection, idLow, idHigh, snapshot);
     const entry = this.index.collection(collection.id) === collection ? collection.table.get(idLow, idHigh) : undefined;
     return entry === undefined || entry.deleted
       ? undefined
@@ -137,15 +158,20 @@ export class Store {
   async close(): Promise<void> {
     const { committer, wal, data } = this.#parts;
     this.upkeep.stop();
+    this.#snapshots.close();
     await this.upkeep.idle();
     await committer.exclusive(() => Promise.resolve());
     await this.upkeep.closeCleanly();
     committer.close();
+    await this.#givenUp.closed();
     for (const closed of await Promise.allSettled([wal.close(), data.close()])) {
-      if (closed.status === "fulfilled") continue;
-      const { layout, observer } = this.#options;
-      observer.event("warn", "a file could not be closed", { database: layout.database, error: closed.reason });
+      if (closed.status === "rejected") this.#notClosed(closed.reason);
     }
+  }
+
+  #notClosed(error: unknown): void {
+    const { layout, observer } = this.#options;
+    observer.event("warn", "a file could not be closed", { database: layout.database, error });
   }
 
   #publish(commit: Commit, offset: number, walBytes: number): void {
@@ -153,6 +179,7 @@ export class Store {
     let at = offset;
     for (const mutation of commit.mutations) {
       const length = dataBytesOf(mutation);
+      this.#snapshots.keepReplaced(mutation, commit.version);
       this.index.apply(mutation, commit.version, { offset: at, length, parity });
       at += length;
     }

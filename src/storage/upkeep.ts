@@ -7,7 +7,7 @@
 import { writeCheckpoint } from "./checkpoint.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { diskError } from "./disk-errors.ts";
-import type { ReadLeases } from "./read-leases.ts";
+import type { GivenUpFiles } from "./given-up-files.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { type Checkpoint, trimSegments } from "./trim.ts";
@@ -28,7 +28,7 @@ export interface OpeningCheckpoint {
 export class Upkeep {
   readonly #options: StoreOptions;
   readonly #parts: StoreParts;
-  readonly #leases: ReadLeases;
+  readonly #givenUp: GivenUpFiles;
   #checkpointVersion: number;
   #checkpointing: Promise<number> | undefined;
   /** The one that follows the one under way. */
@@ -40,10 +40,10 @@ export class Upkeep {
   readonly #onProgress = new Set<(progress: CompactionProgress) => void>();
   #closing = false;
 
-  constructor(options: StoreOptions, parts: StoreParts, leases: ReadLeases, opening: OpeningCheckpoint) {
+  constructor(options: StoreOptions, parts: StoreParts, givenUp: GivenUpFiles, opening: OpeningCheckpoint) {
     this.#options = options;
     this.#parts = parts;
-    this.#leases = leases;
+    this.#givenUp = givenUp;
     this.#checkpointVersion = opening.version;
     this.#walBytes = opening.walBytes;
     this.#checkpointAt = options.checkpointBytes;
@@ -139,8 +139,7 @@ export class Upkeep {
       try {
         await this.checkpoint();
       } finally {
-        await this.#leases.readersGone();
-        await previous.close().catch((error: unknown) => this.#warn("the old data file could not be closed", error));
+        this.#givenUp.add(previous);
       }
       return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#parts.data.bytes) };
     } catch (error) {

@@ -7,7 +7,7 @@ import { Violation } from "./commit-model.ts";
 import { runSeed } from "./simulated-run.ts";
 
 /** The simulation can't tell whether a refusal was right: test/engine/database.test.ts can. */
-type CaughtElsewhere = "abort-keeps-pending";
+type CaughtElsewhere = "abort-keeps-pending" | "old-versions-reclaimed-early";
 
 /** Each defect with the seeds that must be enough. A record of all, so that the compiler asks for one that is new. */
 const seedsToCatch: Readonly<Record<Exclude<Sabotage, CaughtElsewhere>, number>> = {

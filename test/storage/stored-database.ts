@@ -1,11 +1,14 @@
 // A store on a simulated machine, without an engine above it.
 
 import type { DocDBError } from "../../src/base/errors.ts";
+import { limits } from "../../src/base/limits.ts";
 import { idHigh, idLow } from "../../src/base/u64.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import type { Mutation } from "../../src/storage/commit.ts";
+import type { Collection } from "../../src/storage/document-index.ts";
 import { layoutOf } from "../../src/storage/layout.ts";
 import { createStore } from "../../src/storage/create-store.ts";
+import type { Snapshot } from "../../src/storage/snapshots.ts";
 import { Store } from "../../src/storage/store.ts";
 import type { StoreOptions } from "../../src/storage/store-options.ts";
 import { put } from "./sample-commits.ts";
@@ -46,6 +49,7 @@ export class StoredDatabase {
       keepSegments: 2,
       compactionBytes: 1_000_000_000,
       compactionDeadRatio: 1,
+      snapshotAgeMs: limits.snapshotAgeMs,
       ...this.settings,
     };
   }
@@ -88,13 +92,14 @@ export class StoredDatabase {
     for (let id = 1; id <= count; id++) await this.commit(put(BigInt(id), `${text}${id}`));
   }
 
-  /** The content of a document, or undefined. */
-  async read(id: bigint): Promise<string | undefined> {
+  /** The content of a document, or undefined: now, or as of a snapshot; by default in the collection `_default`. */
+  async read(id: bigint, snapshot?: Snapshot, from?: Collection): Promise<string | undefined> {
     const { store } = this;
-    const [collection] = store.index.collections;
+    const [first] = store.index.collections;
+    const collection = from ?? first;
     if (collection === undefined) return undefined;
     const read = store.reading(async () => {
-      const located = store.locate(collection, idLow(id), idHigh(id));
+      const located = store.locate(collection, idLow(id), idHigh(id), snapshot);
       return located === undefined ? undefined : await store.read(collection, idLow(id), idHigh(id), located);
     });
     return (await this.machine.run(read))?.content.toString();

@@ -37,8 +37,9 @@ export class SimulatedCrash extends Error {
   override readonly name = "SimulatedCrash";
 }
 
-/** One in so many steps fires a timer although I/O is under way: some I/O takes longer than any timer. */
+/** One in so many steps fires a timer although I/O is under way: some I/O is slow, by as much as `slowestIoMs`. */
 const slowIoRate = 128;
+const slowestIoMs = 10_000;
 
 export class SimulatedMachine {
   readonly seed: number;
@@ -254,7 +255,8 @@ export class SimulatedMachine {
     const count = this.#underWay.length;
     if (count === 0) return true;
     if (this.#timerIsDue()) return this.#schedule.below(count + 1) === 0;
-    return this.#time.nextAlarmMs !== undefined && this.#schedule.below(slowIoRate) === 0;
+    const nextMs = this.#time.nextAlarmMs ?? Number.POSITIVE_INFINITY;
+    return nextMs <= this.#time.elapsedMs + slowestIoMs && this.#schedule.below(slowIoRate) === 0;
   }
 
   #timerIsDue(): boolean {
