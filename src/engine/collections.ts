@@ -8,11 +8,14 @@ import type { Clock } from "../platform/platform.ts";
 import type { Mutation } from "../storage/commit.ts";
 import { dataRecordHeaderBytes } from "../storage/data-format.ts";
 import { type Collection, defaultCollectionId, type DocumentIndex } from "../storage/document-index.ts";
+import type { Snapshot } from "../storage/snapshots.ts";
+import type { Store } from "../storage/store.ts";
 import { type CollectionInfo, defaultCollection, type Page } from "./commands.ts";
 import type { PendingWrites } from "./pending.ts";
 import type { Submitter } from "./submitter.ts";
 
 export class Collections {
+  readonly #store: Store;
   readonly #index: DocumentIndex;
   readonly #pending: PendingWrites;
   readonly #clock: Clock;
@@ -21,16 +24,20 @@ export class Collections {
   readonly #dropping = new Set<Collection>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
-  constructor(index: DocumentIndex, pending: PendingWrites, clock: Clock, submitter: Submitter) {
-    this.#index = index;
+  constructor(store: Store, pending: PendingWrites, clock: Clock, submitter: Submitter) {
+    this.#store = store;
+    this.#index = store.index;
     this.#pending = pending;
     this.#clock = clock;
     this.#submitter = submitter;
   }
 
-  /** The collection with this name; empty means `_default`. COLLECTION_NOT_FOUND, INVALID_NAME. */
-  find(name: string): Collection {
-    const collection = this.#index.collectionNamed(name === "" ? defaultCollection : name);
+  /**
+   * The collection with this name, now or as of a snapshot; empty means `_default`. COLLECTION_NOT_FOUND, INVALID_NAME,
+   * SNAPSHOT_TOO_OLD.
+   */
+  find(name: string, snapshot?: Snapshot): Collection {
+    const collection = this.#store.collectionNamed(name === "" ? defaultCollection : name, snapshot);
     if (collection !== undefined) return collection;
     checkName("collection", name);
     const message = `There is no collection ${name}. Create it first.`;

@@ -135,6 +135,26 @@ export interface CommandTable {
     request: { database: string; collection: string; after: bigint; pageSize: number };
     result: Page<DocumentRecord>;
   };
+  /** Opens a snapshot of what is visible. Whoever opens it closes it; it ends by itself at `limits.snapshotAgeMs`. */
+  openSnapshot: { request: { database: string }; result: SnapshotHandle };
+  /** Ends a snapshot and frees what it held. It never waits, is never refused and opens no database. */
+  closeSnapshot: { request: { database: string; snapshot: string }; result: Record<never, never> };
+  /**
+   * The next documents of a scan, as of a snapshot: in id order from `from` on, that id included; downwards with
+   * `reverse`. At most `pageSize`, fewer when they have more than `pageBytes`. SNAPSHOT_TOO_OLD.
+   */
+  scanDocuments: {
+    request: {
+      database: string;
+      collection: string;
+      snapshot: string;
+      from: bigint;
+      reverse: boolean;
+      pageSize: number;
+      pageBytes: number;
+    };
+    result: ScanPage;
+  };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
   /** Gives back the space of what was replaced or deleted; reads and writes go on. Joins one that is under way. */
@@ -142,6 +162,21 @@ export interface CommandTable {
     request: { database: string };
     result: CompactionProgress & { bytesReclaimed: number };
   };
+}
+
+/** An open snapshot: what names it, and the last version that it sees. */
+export interface SnapshotHandle {
+  readonly snapshot: string;
+  readonly version: number;
+}
+
+/** The next documents of a scan. */
+export interface ScanPage {
+  readonly items: readonly DocumentRecord[];
+  /** Where the next page starts; undefined when nothing follows. */
+  readonly next: bigint | undefined;
+  /** Set when the document behind the items can't be read; `next` is behind it. */
+  readonly failure?: { readonly id: bigint; readonly error: Error };
 }
 
 /** A page of a list; `more` says whether anything follows the last item. */

@@ -38,6 +38,11 @@ export class DatabaseSlot {
     return { database, state, stateReason: readOnly?.message ?? this.#failure?.message ?? "", createTimeMs };
   }
 
+  /** The database, while it is open. What it is asked for must not wait. */
+  get opened(): Database | undefined {
+    return this.#database;
+  }
+
   /**
    * Runs `work` on the open database, opening it if need be. `onWait` is called before it waits for the disk to open or
    * close the database.

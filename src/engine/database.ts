@@ -6,7 +6,7 @@
 //    visible, and is worked out anew when they fail.
 
 import type { DocDBError } from "../base/errors.ts";
-import type { Clock } from "../platform/platform.ts";
+import type { Platform } from "../platform/platform.ts";
 import { Store } from "../storage/store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
 import type { CompactionResult } from "../storage/upkeep.ts";
@@ -14,6 +14,7 @@ import { Collections } from "./collections.ts";
 import type { CompactionProgress } from "./commands.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { DocumentWriter } from "./document-writer.ts";
+import { OpenSnapshots } from "./open-snapshots.ts";
 import { PendingWrites } from "./pending.ts";
 import { Submitter } from "./submitter.ts";
 
@@ -22,10 +23,12 @@ export class Database {
   readonly collections: Collections;
   readonly reader: DocumentReader;
   readonly writer: DocumentWriter;
+  readonly snapshots: OpenSnapshots;
 
-  private constructor(store: Store, clock: Clock, pending: PendingWrites, submitter: Submitter) {
+  private constructor(store: Store, { clock, random }: Platform, pending: PendingWrites, submitter: Submitter) {
     this.#store = store;
-    this.collections = new Collections(store.index, pending, clock, submitter);
+    this.collections = new Collections(store, pending, clock, submitter);
+    this.snapshots = new OpenSnapshots(store, random);
     this.reader = new DocumentReader(store, this.collections, clock);
     this.writer = new DocumentWriter({ store, collections: this.collections, pending, submitter, clock });
   }
@@ -38,7 +41,7 @@ export class Database {
     let submitter: Submitter | undefined;
     const store = await Store.open(options, { onAbort: () => submitter?.forget(), onReadOnly });
     submitter = new Submitter(store, pending);
-    return new Database(store, options.platform.clock, pending, submitter);
+    return new Database(store, options.platform, pending, submitter);
   }
 
   /** Why nothing can be written, if so. */

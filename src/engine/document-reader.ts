@@ -4,25 +4,24 @@ import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { idHigh, idLow } from "../base/u64.ts";
 import type { Clock } from "../platform/platform.ts";
-import { Turn } from "../platform/turn.ts";
 import type { Collection } from "../storage/document-index.ts";
-import { smallestIdsAfter } from "../storage/id-order.ts";
-import type { Located } from "../storage/snapshots.ts";
+import type { Located, Snapshot } from "../storage/snapshots.ts";
 import type { Store } from "../storage/store.ts";
 import type { Collections } from "./collections.ts";
-import type { DocumentRecord, Outcome, Page } from "./commands.ts";
-import { inParallel, valueOf } from "./in-parallel.ts";
+import type { DocumentRecord, Outcome, Page, ScanPage } from "./commands.ts";
+import { inParallel } from "./in-parallel.ts";
+import { beyond, type PageBounds, PageReader } from "./page-reader.ts";
 import { documentNotFound } from "./write-plan.ts";
 
 export class DocumentReader {
   readonly #store: Store;
   readonly #collections: Collections;
-  readonly #clock: Clock;
+  readonly #pages: PageReader;
 
   constructor(store: Store, collections: Collections, clock: Clock) {
     this.#store = store;
     this.#collections = collections;
-    this.#clock = clock;
+    this.#pages = new PageReader(store, clock);
   }
 
   async get(collectionName: string, id: bigint): Promise<DocumentRecord> {
@@ -55,29 +54,18 @@ export class DocumentReader {
 
   /** Documents in id order after `after`; see `CommandTable.listDocuments`. */
   async list(collectionName: string, after: bigint, pageSize: number): Promise<Page<DocumentRecord>> {
+    const from = beyond(after, false);
     const collection = this.#collections.find(collectionName);
-    return await this.#store.reading(async () => {
-      const turn = new Turn(this.#clock);
-      const ids = await smallestIdsAfter(collection.table, after, pageSize + 1, () => turn.pause());
-      const page = ids.slice(0, pageSize);
-      const wanted: { id: bigint; located: Located }[] = [];
-      let bytes = 0;
-      let more = ids.length > pageSize;
-      for (const id of page) {
-        const located = this.#locate(collection, id);
-        if (located === undefined) continue;
-        if (wanted.length > 0 && bytes + located.entry.length > limits.pageBytes) {
-          more = true;
-          break;
-        }
-        bytes += located.entry.length;
-        wanted.push({ id, located });
-      }
-      // All of the page was deleted while it was looked for.
-      if (wanted.length === 0 && more) return await this.list(collectionName, page.at(-1) as bigint, pageSize);
-      const outcomes = await inParallel(wanted, ({ id, located }) => this.#read(collection, id, located));
-      return { items: outcomes.map(valueOf), more };
-    });
+    if (from === undefined) return { items: [], more: false };
+    const bounds = { from, reverse: false, documents: pageSize, bytes: limits.pageBytes };
+    const { items, next, failure } = await this.#pages.read(collection, bounds);
+    if (failure !== undefined) throw failure.error;
+    return { items, more: next !== undefined };
+  }
+
+  /** The next documents of a scan; see `CommandTable.scanDocuments`. */
+  async scan(collectionName: string, bounds: PageBounds, snapshot: Snapshot): Promise<ScanPage> {
+    return await this.#pages.read(this.#collections.find(collectionName, snapshot), bounds, snapshot);
   }
 
   #locate(collection: Collection, id: bigint): Located | undefined {

@@ -166,6 +166,9 @@ export class Engine implements Executor {
         return Promise.resolve(this.#slot(command.database)).then((slot) => slot.info);
       case "listDatabases":
         return Promise.resolve(this.#list(command.after, command.pageSize));
+      case "closeSnapshot":
+        this.#slot(command.database).opened?.snapshots.close(command.snapshot);
+        return Promise.resolve({});
       default: {
         const run = (database: Database): Promise<Result> => runInDatabase(database, command, this.#clock, context);
         return this.#slot(command.database).use(run, releaseSlot);

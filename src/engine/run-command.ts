@@ -10,6 +10,7 @@ type AdministrativeCommand =
   | "closeDatabase"
   | "deleteDatabase"
   | "getDatabase"
+  | "closeSnapshot"
   | "listDatabases";
 
 /** Commands that run inside one database. */
@@ -37,6 +38,13 @@ export async function runInDatabase(
       };
     case "listDocuments":
       return await reader.list(command.collection, command.after, command.pageSize);
+    case "openSnapshot":
+      return database.snapshots.open();
+    case "scanDocuments": {
+      const { from, reverse, pageSize: documents, pageBytes: bytes } = command;
+      const snapshot = database.snapshots.find(command.snapshot);
+      return await reader.scan(command.collection, { from, reverse, documents, bytes }, snapshot);
+    }
     case "createCollection":
       context?.releaseSlot?.();
       return await collections.create(command.collection);

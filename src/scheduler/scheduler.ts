@@ -47,6 +47,8 @@ export class Scheduler implements Executor {
 
   /** Queues a command. QUEUE_FULL, SHUTTING_DOWN, CANCELLED; otherwise as the engine answers. */
   execute<K extends CommandName>(command: Command<K>, context: ExecutionContext = {}): Promise<Result<K>> {
+    // What only frees something must not wait for what it frees, and a full queue is no reason to keep it.
+    if (command.op === "closeSnapshot") return this.#engine.execute(command, context);
     const queue = queueOf(asCommand(command));
     const refusal = this.#refusal(queue);
     if (refusal !== undefined) return Promise.reject(refusal);

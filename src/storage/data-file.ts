@@ -67,26 +67,34 @@ export class DataFile {
 
   /** Reads the record at `offset` and checks that it is whole and the expected one. DOCUMENT_CORRUPT otherwise. */
   async read(offset: number, length: number, expected: Expected): Promise<DataRecord> {
-    const bytes = await readFully(this.#file, offset, length).catch((error: unknown) => {
-      throw diskError(`Document ${idOf(expected.idLow, expected.idHigh)} can't be read`, error);
+    const { idLow, idHigh, version } = expected;
+    const bytes = await this.readBytes(offset, length).catch((error: unknown) => {
+      throw diskError(`Document ${idOf(idLow, idHigh)} can't be read`, error);
     });
-    const record = bytes === undefined ? undefined : decodeDataRecord(bytes, 0, this.header.salt);
-    const { collection, idLow, idHigh, version } = expected;
-    if (
-      record === undefined ||
-      record.collection !== collection ||
-      record.idLow !== idLow ||
-      record.idHigh !== idHigh ||
-      record.version !== version
-    ) {
-      const id = idOf(idLow, idHigh).toString();
-      throw new DocDBError(
-        "DOCUMENT_CORRUPT",
-        `Document ${id} is damaged in ${this.#file.path} at offset ${offset}; its last content was version ${version}.`,
-        { metadata: { id, version: String(version), offset: String(offset) } },
-      );
-    }
-    return record;
+    const record = bytes === undefined ? undefined : this.recordIn(bytes, 0, expected);
+    if (record !== undefined) return record;
+    const id = idOf(idLow, idHigh).toString();
+    throw new DocDBError(
+      "DOCUMENT_CORRUPT",
+      `Document ${id} is damaged in ${this.#file.path} at offset ${offset}; its last content was version ${version}.`,
+      { metadata: { id, version: String(version), offset: String(offset) } },
+    );
+  }
+
+  /** Reads bytes that hold one or more records; undefined when the file ends before them. */
+  async readBytes(offset: number, length: number): Promise<Buffer | undefined> {
+    return await readFully(this.#file, offset, length);
+  }
+
+  /** The record at a place in these bytes, or undefined unless it is whole and the expected one. */
+  recordIn(bytes: Buffer, at: number, { collection, idLow, idHigh, version }: Expected): DataRecord | undefined {
+    const record = decodeDataRecord(bytes, at, this.header.salt);
+    const isExpected =
+      record?.collection === collection &&
+      record.idLow === idLow &&
+      record.idHigh === idHigh &&
+      record.version === version;
+    return isExpected ? record : undefined;
   }
 
   async datasync(): Promise<void> {

@@ -1,102 +1,156 @@
-// Ids in order out of an index that has none: the smallest ones after a given id, by one pass with a bounded heap.
-// The cost is in proportion to the collection, with little per document; pages that cost only what they hold need an
-// ordered structure beside the index.
+// A set of ids in order: blocks of up to 1,024 ids, found by binary search over their first ones. Finding a place costs
+// O(log n); an insertion moves a part of one block, and now and then the list of blocks, which is a thousandth of the
+// ids.
+//
+// Invariants
+// 1. Blocks are never empty, ascend, and don't overlap.
+// 2. A block that is added to only at its end is filled up before the next one begins: ids that ascend, as assigned
+//    ones do, leave full blocks behind.
+// 3. Small neighbours are merged, so that what many deletions leave takes no more than it should.
 
-import { idHigh, idLow, idOf } from "../base/u64.ts";
-import type { IndexTable } from "./index-table.ts";
+import { IdBlock, maxIdsInBlock } from "./id-block.ts";
 
-/**
- * The `count` smallest ids of live documents that are greater than `after`, ascending. `pause` is awaited after every
- * shard, so that a large collection doesn't hold up the event loop.
- */
-export async function smallestIdsAfter(
-  table: IndexTable,
-  after: bigint,
-  count: number,
-  pause: () => Promise<void>,
-): Promise<bigint[]> {
-  const heap = new BoundedMaxHeap(count);
-  const afterLow = idLow(after);
-  const afterHigh = idHigh(after);
-  for (const shard of table.shards) {
-    if (shard.live === 0) continue;
-    shard.forEachLiveId((low, high) => {
-      if (high > afterHigh || (high === afterHigh && low > afterLow)) heap.offer(low, high);
-    });
-    await pause();
-  }
-  return heap.ascending();
-}
+/** Two neighbours are merged when one has fewer ids than this, and both together fewer than `mergedIds`. */
+const fewIds = maxIdsInBlock / 4;
+const mergedIds = (maxIdsInBlock * 3) / 4;
+/** Bytes of a reference in the list of blocks. */
+const referenceBytes = 8;
 
-/** Keeps the `size` smallest of the ids offered; the greatest kept one is on top. */
-class BoundedMaxHeap {
-  readonly #low: Uint32Array;
-  readonly #high: Uint32Array;
+export class IdOrder {
+  readonly #blocks: IdBlock[] = [];
   #count = 0;
+  #blockBytes = 0;
 
-  constructor(size: number) {
-    this.#low = new Uint32Array(size);
-    this.#high = new Uint32Array(size);
+  get count(): number {
+    return this.#count;
   }
 
-  offer(low: number, high: number): void {
-    if (this.#count < this.#low.length) {
-      this.#place(this.#count, low, high);
-      this.#up(this.#count++);
-    } else if (this.#count > 0 && this.#isBelow(low, high, 0)) {
-      this.#place(0, low, high);
-      this.#down(0);
+  /** Bytes of memory that the order takes. */
+  get memoryBytes(): number {
+    return this.#blockBytes + this.#blocks.length * referenceBytes;
+  }
+
+  /**
+   * Adds ids that are greater than all that there are, as pairs of halves, ascending: at most as many as fit a block.
+   */
+  appendBlock(pairs: Uint32Array): void {
+    if (pairs.length === 0) return;
+    this.#addBlock(this.#blocks.length, IdBlock.of(pairs));
+    this.#count += pairs.length / 2;
+  }
+
+  /** Adds an id; nothing happens when it is there. */
+  add(low: number, high: number): void {
+    let number = this.#blockOf(low, high);
+    let block = this.#blocks[number];
+    if (block === undefined) {
+      this.appendBlock(Uint32Array.of(low, high));
+      return;
     }
-  }
-
-  ascending(): bigint[] {
-    const ids: bigint[] = [];
-    for (let i = 0; i < this.#count; i++) ids.push(idOf(this.#low[i] as number, this.#high[i] as number));
-    return ids.sort((a, b) => (a < b ? -1 : 1));
-  }
-
-  #place(at: number, low: number, high: number): void {
-    this.#low[at] = low;
-    this.#high[at] = high;
-  }
-
-  /** Whether an id is smaller than the one at a place. */
-  #isBelow(low: number, high: number, at: number): boolean {
-    const otherHigh = this.#high[at] as number;
-    return high < otherHigh || (high === otherHigh && low < (this.#low[at] as number));
-  }
-
-  #less(a: number, b: number): boolean {
-    return this.#isBelow(this.#low[a] as number, this.#high[a] as number, b);
-  }
-
-  #swap(a: number, b: number): void {
-    const low = this.#low[a] as number;
-    const high = this.#high[a] as number;
-    this.#place(a, this.#low[b] as number, this.#high[b] as number);
-    this.#place(b, low, high);
-  }
-
-  #up(from: number): void {
-    let at = from;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#less(parent, at)) return;
-      this.#swap(parent, at);
-      at = parent;
-    }
-  }
-
-  #down(from: number): void {
-    let at = from;
-    for (;;) {
-      let greatest = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < this.#count && this.#less(greatest, child)) greatest = child;
+    let at = block.placeOf(low, high);
+    if (block.isAt(at, low, high)) return;
+    this.#count++;
+    if (block.count === maxIdsInBlock) {
+      if (at === maxIdsInBlock && number === this.#blocks.length - 1) {
+        this.#addBlock(number + 1, IdBlock.of(Uint32Array.of(low, high)));
+        return;
       }
-      if (greatest === at) return;
-      this.#swap(at, greatest);
-      at = greatest;
+      this.#resized(block, (full) => this.#addBlock(number + 1, full.split()));
+      if (at > block.count) {
+        at -= block.count;
+        block = this.#blocks[++number] as IdBlock;
+      }
+    }
+    this.#resized(block, (roomy) => roomy.insert(at, low, high));
+  }
+
+  /** Removes an id; nothing happens when it isn't there. */
+  remove(low: number, high: number): void {
+    const number = this.#blockOf(low, high);
+    const block = this.#blocks[number];
+    const at = block?.placeOf(low, high) ?? 0;
+    if (block === undefined || !block.isAt(at, low, high)) return;
+    this.#count--;
+    this.#resized(block, () => block.removeAt(at));
+    if (block.count === 0) this.#dropBlock(number);
+    else if (block.count < fewIds) this.#mergeAt(number);
+  }
+
+  /** Ids that are not less than this one, ascending, at most `count`: the low and the high half of each. */
+  ascending(low: number, high: number, count: number): Uint32Array {
+    const found = new Uint32Array(2 * Math.min(count, this.#count));
+    let number = this.#blockOf(low, high);
+    let at = this.#blocks[number]?.placeOf(low, high) ?? 0;
+    let length = 0;
+    for (; number < this.#blocks.length && length < found.length; number++, at = 0) {
+      const block = this.#blocks[number] as IdBlock;
+      for (; at < block.count && length < found.length; at++) {
+        found[length++] = block.lowAt(at);
+        found[length++] = block.highAt(at);
+      }
+    }
+    return found.subarray(0, length);
+  }
+
+  /** Ids that are not greater than this one, descending, at most `count`: the low and the high half of each. */
+  descending(low: number, high: number, count: number): Uint32Array {
+    const found = new Uint32Array(2 * Math.min(count, this.#count));
+    let number = this.#blockOf(low, high);
+    let block = this.#blocks[number];
+    if (block === undefined) return found.subarray(0, 0);
+    const place = block.placeOf(low, high);
+    let at = block.isAt(place, low, high) ? place : place - 1;
+    let length = 0;
+    while (block !== undefined) {
+      for (; at >= 0 && length < found.length; at--) {
+        found[length++] = block.lowAt(at);
+        found[length++] = block.highAt(at);
+      }
+      if (length === found.length) break;
+      block = this.#blocks[--number];
+      at = (block?.count ?? 0) - 1;
+    }
+    return found.subarray(0, length);
+  }
+
+  /** The number of the last block that begins with an id not greater than this one; 0 when there is none. */
+  #blockOf(low: number, high: number): number {
+    let [from, to] = [0, this.#blocks.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const block = this.#blocks[middle] as IdBlock;
+      if (block.isBelow(0, low, high) || block.isAt(0, low, high)) from = middle + 1;
+      else to = middle;
+    }
+    return Math.max(0, from - 1);
+  }
+
+  #resized(block: IdBlock, change: (block: IdBlock) => void): void {
+    this.#blockBytes -= block.memoryBytes;
+    change(block);
+    this.#blockBytes += block.memoryBytes;
+  }
+
+  #addBlock(number: number, block: IdBlock): void {
+    this.#blockBytes += block.memoryBytes;
+    if (number === this.#blocks.length) this.#blocks.push(block);
+    else this.#blocks.splice(number, 0, block);
+  }
+
+  #dropBlock(number: number): void {
+    for (const block of this.#blocks.splice(number, 1)) this.#blockBytes -= block.memoryBytes;
+  }
+
+  #mergeAt(number: number): void {
+    for (const [lowerNumber, upperNumber] of [
+      [number, number + 1],
+      [number - 1, number],
+    ] as const) {
+      const [lower, upper] = [this.#blocks[lowerNumber], this.#blocks[upperNumber]];
+      if (lower === undefined || upper === undefined || lower.count + upper.count > mergedIds) continue;
+      this.#resized(lower, () => lower.append(upper));
+      this.#dropBlock(upperNumber);
+      return;
     }
   }
 }

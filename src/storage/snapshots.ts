@@ -30,7 +30,9 @@ import type { Collection, DocumentIndex } from "./document-index.ts";
 import { DroppedCollections } from "./dropped-collections.ts";
 import type { GivenUpFiles } from "./given-up-files.ts";
 import type { IndexEntry, Parity } from "./index-shard.ts";
-import { oldVersionBytes, OldVersions } from "./old-versions.ts";
+import type { IdOrder } from "./id-order.ts";
+import { oldVersionBytes, OldVersions, type VersionKey } from "./old-versions.ts";
+import { OrderedIds } from "./ordered-ids.ts";
 import type { ReadLeases } from "./read-leases.ts";
 
 /** Old versions that are looked after at once when a snapshot ends; the rest in turns of their own. */
@@ -196,22 +198,26 @@ export class Snapshots {
   }
 
   /** Whether readers may find a document with this id: there is one, or a snapshot sees one that there was. */
-  mayFind(collection: Collection, low: number, high: number): boolean {
+  #mayFind(collection: Collection, low: number, high: number): boolean {
     const entry = collection.table.get(low, high);
     if (entry !== undefined && !entry.deleted) return true;
     return this.#old.count > 0 && this.#old.has({ collection: collection.id, low, high });
   }
 
-  /** Calls `visit` with the ids of old versions in a collection; pauses between pieces of them. */
-  async visitOldIds(
-    collection: Collection,
-    visit: (low: number, high: number) => void,
-    pause: () => Promise<void>,
-  ): Promise<void> {
-    const visitOwn = (key: { collection: number; low: number; high: number }): void => {
-      if (key.collection === collection.id) visit(key.low, key.high);
-    };
-    for (let chunk = 0; this.#old.visitChunk(chunk, visitOwn); chunk++) await pause();
+  /**
+   * The ids of a collection in order: those that readers of now or of an open snapshot may find. Built at first use.
+   */
+  async orderOf(collection: Collection, turn: Turn): Promise<IdOrder> {
+    collection.orderedIds ??= new OrderedIds(collection.table, {
+      mayFind: (low, high) => this.#mayFind(collection, low, high),
+      visitOld: async (visit, pausing) => {
+        const visitOwn = ({ collection: id, low, high }: VersionKey): void => {
+          if (id === collection.id) visit(low, high);
+        };
+        for (let chunk = 0; this.#old.visitChunk(chunk, visitOwn); chunk++) await pausing.pause();
+      },
+    });
+    return await collection.orderedIds.build(turn);
   }
 
   #end(snapshot: OpenSnapshot, why: DocDBError): void {

@@ -3,13 +3,16 @@
 // at all is ours.
 
 import type { DocDBError } from "../base/errors.ts";
+import type { Turn } from "../platform/turn.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
 import { GivenUpFiles } from "./given-up-files.ts";
 import { GroupCommit, isLossy } from "./group-commit.ts";
+import type { IdOrder } from "./id-order.ts";
 import { ReadLeases } from "./read-leases.ts";
+import { readRuns, type Wanted } from "./read-runs.ts";
 import { type Located, type Snapshot, Snapshots, type SnapshotStats } from "./snapshots.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -142,6 +145,23 @@ export class Store {
   read(collection: Collection, idLow: number, idHigh: number, { entry, file }: Located): Promise<DataRecord> {
     const expected = { collection: collection.id, idLow, idHigh, version: entry.version };
     return file.read(entry.offset, entry.length, expected);
+  }
+
+  /**
+   * Reads many that `locate` found, in few reads where they stand close together. DOCUMENT_CORRUPT, for each document
+   * alone, when it is damaged.
+   */
+  readMany(collection: Collection, wanted: readonly Wanted[]): Promise<PromiseSettledResult<DataRecord>[]> {
+    const readOne = ({ low, high, located }: Wanted): Promise<DataRecord> => this.read(collection, low, high, located);
+    return readRuns(collection.id, wanted, readOne);
+  }
+
+  /**
+   * The ids in a collection in order: those that readers of now or of an open snapshot may find. Built at the first
+   * call, in turns of `turn`; kept up from then on.
+   */
+  orderOf(collection: Collection, turn: Turn): Promise<IdOrder> {
+    return this.#snapshots.orderOf(collection, turn);
   }
 
   /**

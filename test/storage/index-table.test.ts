@@ -1,7 +1,6 @@
 import test from "ava";
 import * as fc from "fast-check";
 import { idHigh, idLow, idOf } from "../../src/base/u64.ts";
-import { smallestIdsAfter } from "../../src/storage/id-order.ts";
 import { type IndexEntry, IndexShard } from "../../src/storage/index-shard.ts";
 import { IndexTable } from "../../src/storage/index-table.ts";
 
@@ -95,20 +94,4 @@ test("100,000 documents take at most 48 bytes of memory each, with ids in a row 
     }
     t.is(table.live, count);
   }
-});
-
-test("ids come in order, as many as asked for, behind the one given, and without the deleted ones", async (t) => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.tuple(ids, entries), { maxLength: 120 }),
-      fc.oneof(fc.constant(0n), ids),
-      fc.nat(30),
-      async (changes, after, count) => {
-        const live = [...new Map(changes)].filter(([id, entry]) => !entry.deleted && id > after).map(([id]) => id);
-        const wanted = live.sort((a, b) => (a < b ? -1 : 1)).slice(0, count);
-        t.deepEqual(await smallestIdsAfter(tableOf(changes), after, count, () => Promise.resolve()), wanted);
-      },
-    ),
-    { numRuns: 200 },
-  );
 });
