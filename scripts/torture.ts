@@ -1,98 +1,91 @@
-// npm run torture: the simulation at the large size. It goes on where it stopped, on as many processes as there are
-// cores, and ends at the first seed that breaks a promise, with what is needed to run that seed again.
+// npm run torture: every layer of the proof at the large size, on all cores. Each layer goes on where it stopped, and
+// stops at the first run that breaks a promise, with what is needed to do exactly that run again.
 //
-//   npm run torture                      the next 100,000 seeds
-//   npm run torture -- --seeds 5000      fewer
-//   npm run torture -- --from 4711       from this seed on, wherever the last run stopped
+//   npm run torture                                      all layers
+//   npm run torture -- --layer simulation --layer kill   some of them; --list names them
+//   npm run torture -- --layer simulation --runs 5000    another number of runs than the table's (--seeds is the same)
+//   npm run torture -- --layer hostile --minutes 120     no longer than this for each layer
+//   npm run torture -- --layer model --from 4711 --runs 1     exactly this run; the position stays as it is
 //
-// Position: node_modules/.cache/docdb/torture.json has the first seed that no run has passed yet.
+// The runs themselves are the test suites' (test/): this only hands them out. See scripts/torture/layers.ts.
 
-import { fork } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { runSeed } from "../test/simulation/simulated-run.ts";
+import { type Layer, shown, sum } from "./torture/layer.ts";
+import { layers } from "./torture/layers.ts";
+import { type Pass, passOf } from "./torture/position.ts";
+import { type LayerResult, runLayer } from "./torture/run-layer.ts";
+import { serveParent } from "./torture/worker-process.ts";
 
-const position = new URL("../node_modules/.cache/docdb/torture.json", import.meta.url);
-/** Seeds that a process takes at a time. */
-const portion = 250;
-
-/** What a process tells about its portion: how many crashes the seeds had, or which one failed and how. */
-type Report = { readonly crashes: number } | { readonly seed: number; readonly message: string };
+/** Lines of a failure that are shown. */
+const failureLines = 60;
 
 if (process.send === undefined) await direct();
-else process.on("message", (first: number) => void work(first));
+else serveParent(layerNamed(process.argv.at(-1) ?? ""), sum);
 
-/** Hands out portions and keeps the position. */
 async function direct(): Promise<void> {
-  const { values } = parseArgs({ options: { seeds: { type: "string", default: "100000" }, from: { type: "string" } } });
-  const from = values.from === undefined ? savedPosition() : Number(values.from);
-  const end = from + Number(values.seeds);
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(end)) throw new Error("--seeds and --from take numbers");
-  console.log(`seeds ${from} to ${end - 1}, ${availableParallelism()} at a time`);
-  const started = Date.now();
-  const underWay = new Set<number>();
-  let next = from;
-  let passed = 0;
-  let crashes = 0;
-  const runOne = (first: number): Promise<Report> =>
-    new Promise((resolve, reject) => {
-      const child = fork(import.meta.filename);
-      child.once("message", (report: Report) => {
-        child.kill();
-        resolve(report);
-      });
-      child.once("error", reject);
-      child.once("exit", () => reject(new Error(`the process with seeds from ${first} on ended without a report`)));
-      child.send(first);
+  const { values } = parseArgs({
+    options: {
+      layer: { type: "string", multiple: true },
+      runs: { type: "string" },
+      seeds: { type: "string" },
+      from: { type: "string" },
+      minutes: { type: "string" },
+      processes: { type: "string" },
+      list: { type: "boolean", default: false },
+    },
+  });
+  if (values.list) {
+    for (const { name, size, unit } of layers) console.log(`${name.padEnd(14)} ${size.toLocaleString("en")} ${unit}`);
+    return;
+  }
+  const chosen = values.layer?.map(layerNamed) ?? layers;
+  const runs = numberOf("--runs", values.runs ?? values.seeds);
+  const from = numberOf("--from", values.from);
+  const results: LayerResult[] = [];
+  for (const layer of chosen) {
+    const result = await runLayer(layer, {
+      pass: choosePass(layer, from, runs),
+      resumable: from === undefined,
+      processes: numberOf("--processes", values.processes) ?? availableParallelism(),
+      minutes: numberOf("--minutes", values.minutes) ?? Number.POSITIVE_INFINITY,
+      program: import.meta.filename,
     });
-  const worker = async (): Promise<void> => {
-    while (next < end) {
-      const first = next;
-      next += portion;
-      underWay.add(first);
-      const report = await runOne(first);
-      if ("seed" in report) {
-        console.error(`seed ${report.seed} failed: DOCDB_SIMULATION_FIRST=${report.seed} DOCDB_SIMULATION_SEEDS=1 \\`);
-        console.error(`  npx ava test/simulation/simulation.test.ts\n${report.message}`);
-        process.exit(1);
-      }
-      underWay.delete(first);
-      crashes += report.crashes;
-      passed += portion;
-      save(Math.min(next, ...underWay));
-      if (passed % 5000 === 0) {
-        console.log(`${passed} seeds, ${crashes} crashes, ${((Date.now() - started) / 60_000).toFixed(1)} min`);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  console.log(`all ${passed} passed, with ${crashes} crashes, in ${((Date.now() - started) / 60_000).toFixed(1)} min`);
-}
-
-/** Runs a portion in this process. */
-async function work(first: number): Promise<void> {
-  let crashes = 0;
-  for (let seed = first; seed < first + portion; seed++) {
-    try {
-      crashes += (await runSeed(seed)).crashes;
-    } catch (error) {
-      if (process.connected) process.send?.({ seed, message: error instanceof Error ? error.message : String(error) });
-      return;
-    }
+    results.push(result);
+    if (result.failure !== undefined) explain(result);
   }
-  if (process.connected) process.send?.({ crashes });
+  console.log("\nSummary");
+  for (const result of results) console.log(summaryOf(result));
+  if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 }
 
-function savedPosition(): number {
-  try {
-    return (JSON.parse(readFileSync(position, "utf8")) as { next: number }).next;
-  } catch {
-    return 1;
-  }
+function choosePass(layer: Layer, from: number | undefined, runs: number | undefined): Pass {
+  if (from !== undefined) return { next: from, end: from + (runs ?? layer.size) };
+  const pass = passOf(layer.name, runs ?? layer.size);
+  return runs === undefined ? pass : { next: pass.next, end: pass.next + runs };
 }
 
-function save(next: number): void {
-  mkdirSync(new URL(".", position), { recursive: true });
-  writeFileSync(position, JSON.stringify({ next }));
+function explain({ layer, failure }: LayerResult): void {
+  const message = failure?.message.split("\n").slice(0, failureLines).join("\n");
+  console.error(`${layer.name}: run ${failure?.run} FAILED. To do exactly this one again:`);
+  console.error(`  npm run torture -- --layer ${layer.name} --from ${failure?.run} --runs 1\n${message}`);
+}
+
+function summaryOf({ layer, runs, counts, minutes, failure }: LayerResult): string {
+  const verdict = failure === undefined ? "passed" : `FAILED at ${failure.run}`;
+  const done = [`${runs.toLocaleString("en")} ${layer.unit}`, shown(counts)].filter(Boolean).join(", ");
+  return `  ${layer.name.padEnd(14)} ${verdict}: ${done}, ${minutes.toFixed(1)} min`;
+}
+
+function layerNamed(name: string): Layer {
+  const layer = layers.find((candidate) => candidate.name === name);
+  if (layer !== undefined) return layer;
+  throw new Error(`There is no layer ${name}: ${layers.map((candidate) => candidate.name).join(", ")}`);
+}
+
+function numberOf(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (number > 0 && (Number.isSafeInteger(number) || flag === "--minutes")) return number;
+  throw new Error(`${flag} takes a positive number, not ${text}`);
 }

@@ -14,8 +14,8 @@ export interface ServerChild {
 }
 
 /** Starts a server. Connecting with `waitForServerMs` waits until it answers. */
-export function startServerChild(dataDirectory: string, socket: string): ServerChild {
-  const args = [join(root, "bin", "docdb.js"), "serve", "--data-dir", dataDirectory, "--socket", socket];
+export function startServerChild(dataDirectory: string, socket: string, flags: readonly string[] = []): ServerChild {
+  const args = [join(root, "bin", "docdb.js"), "serve", "--data-dir", dataDirectory, "--socket", socket, ...flags];
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "docdb") };
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], env });
   let log = "";

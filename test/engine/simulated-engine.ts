@@ -44,6 +44,13 @@ export class SimulatedEngine {
     return await this.start();
   }
 
+  /** Loses power and the index snapshots, and starts again. */
+  async crashWithoutSnapshot(): Promise<this> {
+    this.machine.crash("power", "torn");
+    for (const path of this.machine.files().keys()) if (path.endsWith(".index")) this.machine.removeFile(path);
+    return await this.start();
+  }
+
   run<K extends CommandName>(command: Command<K>): Promise<Result<K>> {
     return this.machine.run(this.engine.execute(command));
   }

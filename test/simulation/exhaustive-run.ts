@@ -42,7 +42,8 @@ export interface Mishap {
   readonly crash?: { readonly io: number; readonly kind: CrashKind; readonly survival?: Survival };
   /** A crash of the recovery that follows `crash`, at the n-th I/O of it. */
   readonly secondCrash?: { readonly io: number; readonly survival: Survival };
-  readonly fault?: { readonly io: number; readonly kind: FaultKind };
+  /** `forever`: every later I/O that it fits fails too, until the boot after. */
+  readonly fault?: { readonly io: number; readonly kind: FaultKind; readonly forever?: boolean };
   /** Whether the recovered database is also written to, closed, opened and judged once more. */
   readonly again?: boolean;
 }
@@ -94,7 +95,8 @@ export async function runWorkload(workload: Workload, mishap: Mishap): Promise<R
   machine.beforeIo = (_io, call): void => void calls.push(call);
   const { crash, secondCrash, fault } = mishap;
   try {
-    if (fault !== undefined) machine.faults.failAt(fault.io, fault.kind);
+    if (fault?.forever === true) failForever(machine, fault.io, fault.kind);
+    else if (fault !== undefined) machine.faults.failAt(fault.io, fault.kind);
     if (crash !== undefined) machine.crashAtIo(crash.io, crash.kind, crash.survival);
     await untilCrash(machine, firstBoot(machine, workload, model), fault !== undefined);
     machine.faults.clear();
@@ -120,6 +122,12 @@ export async function runWorkload(workload: Workload, mishap: Mishap): Promise<R
       `${what}: ${reason}\n${machine.trace.slice(-Number(process.env["DOCDB_TRACE_LINES"] ?? 60)).join("\n")}`,
     );
   }
+}
+
+/** A directory whose failed sync lost its names for good can't be made sound from above: its syncs are refused. */
+function failForever(machine: SimulatedMachine, io: number, kind: FaultKind): void {
+  if (kind === "error") machine.faults.failFrom(io, "syncRefusal", /^[^.]*$/);
+  machine.faults.failFrom(io, kind);
 }
 
 async function untilCrash(machine: SimulatedMachine, work: Promise<void>, faulty: boolean): Promise<void> {

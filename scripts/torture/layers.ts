@@ -1,0 +1,50 @@
+// Every layer of the proof, in the order in which the torture does them: quick ones first. What a run of each does is
+// in test/; a new suite gets its line here.
+
+import { runModel } from "../../test/model/model-run.ts";
+import { runTrial } from "../../test/simulation/damage-trial.ts";
+import { runEveryPoint } from "../../test/simulation/every-point.ts";
+import { runSeed } from "../../test/simulation/simulated-run.ts";
+import { killLayer } from "./kill-layer.ts";
+import type { Layer } from "./layer.ts";
+
+/** Sequences of commands that a run of the model draws. */
+const sequencesEach = 100;
+
+export const layers: readonly Layer[] = [
+  {
+    name: "bit-flips",
+    unit: "trials",
+    size: 10_000,
+    portion: 250,
+    run: async (number) => ({ [await runTrial(number)]: 1 }),
+  },
+  {
+    name: "model",
+    unit: `times ${sequencesEach} sequences`,
+    size: 100_000 / sequencesEach,
+    portion: 10,
+    run: async (number) => {
+      await runModel(number, sequencesEach);
+      return { sequences: sequencesEach };
+    },
+  },
+  {
+    name: "exhaustive",
+    unit: "workloads",
+    size: 500,
+    portion: 1,
+    run: async (number) => ({ points: await runEveryPoint(number) }),
+  },
+  {
+    name: "simulation",
+    unit: "seeds",
+    size: 100_000,
+    portion: 250,
+    run: async (number) => {
+      const { crashes } = await runSeed(number);
+      return { crashes };
+    },
+  },
+  killLayer,
+];
