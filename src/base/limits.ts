@@ -28,6 +28,20 @@ export interface Limits {
   readonly socketPathBytes: number;
   /** Bytes of writes that wait for their group's fsync, per database: past it writes are refused, with RetryInfo. */
   readonly pendingWriteBytes: number;
+  /** Transactions that may be open in one database: each holds a snapshot. */
+  readonly openTransactions: number;
+  /** Bytes that the open transactions of one database may hold: past it their calls are refused, with RetryInfo. */
+  readonly transactionBytes: number;
+  /** Documents that one transaction may read one by one, and ranges: all are checked at its commit. */
+  readonly transactionReads: number;
+  /** Milliseconds that a transaction may be idle when its client doesn't say: it holds memory for nobody. */
+  readonly transactionIdleMs: number;
+  /** Milliseconds that a client may ask for at most. */
+  readonly transactionIdleMaxMs: number;
+  /** Changes of documents remembered for the checks of open transactions, a power of two: 20 bytes each. */
+  readonly recentChanges: number;
+  /** Outcomes of commits remembered in memory for those who repeat them, per database. */
+  readonly endedTransactions: number;
   /** Bytes of commits after which a group is closed: bounds the wait of a commit for its fsync. */
   readonly groupBytes: number;
   /** Snapshots (of scans and transactions) open in one database: each may hold old versions in memory. */
@@ -51,6 +65,13 @@ export const limits: Limits = {
   pageBytes: 4 * 1024 * 1024,
   socketPathBytes: 107,
   pendingWriteBytes: 64 * 1024 * 1024,
+  openTransactions: 1_000,
+  transactionBytes: 128 * 1024 * 1024,
+  transactionReads: 100_000,
+  transactionIdleMs: 30_000,
+  transactionIdleMaxMs: 5 * 60_000,
+  recentChanges: 1_048_576,
+  endedTransactions: 1_000,
   groupBytes: 8 * 1024 * 1024,
   snapshots: 1_000,
   snapshotAgeMs: 300_000,

@@ -14,7 +14,13 @@ export type Sabotage =
   /** A failed group leaves its writes where later ones are validated against them. */
   | "abort-keeps-pending"
   /** The end of one snapshot takes away old versions that an older one still sees. */
-  | "old-versions-reclaimed-early";
+  | "old-versions-reclaimed-early"
+  /** A transaction's commit doesn't check the ranges that it has read. */
+  | "commit-skips-ranges"
+  /** A transaction's commit is checked against visible commits only, not against pending ones. */
+  | "commit-ignores-pending"
+  /** A transaction under SNAPSHOT is committed without the check that nobody came first. */
+  | "commit-skips-first-committer";
 
 const planted = new Set<Sabotage>();
 

@@ -8,8 +8,8 @@ import {
 import { DocDBError } from "../base/errors.ts";
 import { errorOfStatus } from "./call-error.ts";
 import type { Collection } from "./collection.ts";
-import type { CallOptions, Connection } from "./connection.ts";
-import { type DocumentStamp, stampOf } from "./document.ts";
+import type { CallOptions, Calls } from "./connection.ts";
+import { deletedNothing, type DocumentStamp, stampOf } from "./document.ts";
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
@@ -24,12 +24,12 @@ export type WriteResult =
  * none with `commit()`, each for itself with `writeEach()`. A batch is sent once.
  */
 export class Batch {
-  readonly #connection: Connection;
+  readonly #connection: Calls;
   readonly #database: string;
   readonly #operations: WireOperation[] = [];
   #sent = false;
 
-  constructor(connection: Connection, database: string) {
+  constructor(connection: Calls, database: string) {
     this.#connection = connection;
     this.#database = database;
   }
@@ -130,5 +130,5 @@ function resultOf({ result }: WireResult): WriteResult {
   if (result?.$case !== "document") {
     return { ok: false, error: new DocDBError("OUTCOME_UNKNOWN", "The server's answer has an empty result.") };
   }
-  return { ok: true, stamp: result.value.version === 0n ? undefined : stampOf(result.value) };
+  return { ok: true, stamp: deletedNothing(result.value) ? undefined : stampOf(result.value) };
 }

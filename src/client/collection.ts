@@ -3,8 +3,8 @@
 import { type Document as WireDocument, DocumentServiceService as Rpcs } from "../../gen/docdb/v1/document.ts";
 import { DocDBError } from "../base/errors.ts";
 import { errorOfStatus } from "./call-error.ts";
-import type { CallOptions, Connection } from "./connection.ts";
-import { Document, type DocumentStamp, stampOf } from "./document.ts";
+import type { CallOptions, Calls } from "./connection.ts";
+import { deletedNothing, Document, type DocumentStamp, stampOf } from "./document.ts";
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
@@ -41,9 +41,9 @@ export class Collection<T> {
   /** Name of the database. */
   readonly database: string;
   readonly name: string;
-  readonly #connection: Connection;
+  readonly #connection: Calls;
 
-  constructor(connection: Connection, database: string, name: string) {
+  constructor(connection: Calls, database: string, name: string) {
     this.#connection = connection;
     this.database = database;
     this.name = name;
@@ -142,7 +142,7 @@ export class Collection<T> {
       allowMissing: options.allowMissing ?? false,
     };
     const response = await this.#connection.write(Rpcs.deleteDocument, request, options);
-    return response.version === 0n ? undefined : stampOf(response);
+    return deletedNothing(response) ? undefined : stampOf(response);
   }
 
   /**

@@ -43,8 +43,16 @@ const channelOptions = {
   "grpc.enable_channelz": 0,
 } as const;
 
+/** A way of calling the server: a connection, or a transaction on one. */
+export interface Calls {
+  /** Calls an RPC that changes nothing. */
+  read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
+  /** Calls an RPC that changes something: it is applied at most once. */
+  write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
+}
+
 /** A connection to the server on one socket. It is made by the first call, and made again when it broke. */
-export class Connection {
+export class Connection implements Calls {
   /** Absolute path of the server's socket. */
   readonly socket: string;
   readonly #defaultDeadlineMs: number;
@@ -63,12 +71,10 @@ export class Connection {
     this.#client = new Client(`unix:${this.socket}`, credentials.createInsecure(), channelOptions);
   }
 
-  /** Calls an RPC that changes nothing. */
   read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
     return this.#track(this.#repeat("read", rpc, request, options));
   }
 
-  /** Calls an RPC that changes something: it is applied at most once. */
   write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
     return this.#track(this.#repeat("write", rpc, request, options));
   }

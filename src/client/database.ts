@@ -5,6 +5,8 @@ import { Batch } from "./batch.ts";
 import { Collection } from "./collection.ts";
 import { Collections } from "./collections.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import { runTransaction } from "./run-transaction.ts";
+import type { Transaction, TransactionOptions } from "./transaction.ts";
 
 /** What a checkpoint did. */
 export interface CheckpointResult {
@@ -37,6 +39,18 @@ export class Database {
   /** An empty batch of mutations of this database. */
   batch(): Batch {
     return new Batch(this.#connection, this.name);
+  }
+
+  /**
+   * Runs `work` in a transaction and commits it; resolves to what `work` resolved to. All that it does through `tx`
+   * happens at once or not at all. When `work` rejects, the transaction is rolled back and so does this.
+   *
+   * A transaction that loses against another one is repeated from its start, after a pause: `work` may run several
+   * times, so it should do nothing but calls of `tx`. TRANSACTION_CONFLICT after `maxAttempts`. OUTCOME_UNKNOWN when
+   * the server could not be asked any more whether the commit was applied.
+   */
+  transaction<R>(work: (tx: Transaction) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
+    return runTransaction(this.#connection, this.name, work, options);
   }
 
   /** Writes a checkpoint now, so that a recovery has less to replay. The server does so by itself now and then. */

@@ -36,11 +36,16 @@ export class Document<T> {
 /** What a mutation did: the document without its content. */
 export interface DocumentStamp {
   readonly id: bigint;
-  /** The new version of the document; after a deletion, the version of the deletion. */
+  /** The new version of the document; after a deletion, that of the deletion. 0 in a transaction: it has none yet. */
   readonly version: bigint;
   readonly createTime: Date;
   /** When the mutation was made. */
   readonly updateTime: Date;
+}
+
+/** Whether there was nothing to delete: then the stamp has no times. */
+export function deletedNothing(wire: WireStamp): boolean {
+  return wire.version === 0n && wire.updateTime === undefined;
 }
 
 export function stampOf(wire: WireStamp): DocumentStamp {

@@ -15,3 +15,4 @@ export { Document, type DocumentStamp } from "./document.ts";
 export type { DocumentId } from "./document-id.ts";
 export { JsonText, jsonText } from "./json-text.ts";
 export type { Precondition } from "./precondition.ts";
+export { type Isolation, Transaction, type TransactionOptions } from "./transaction.ts";

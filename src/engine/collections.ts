@@ -52,6 +52,11 @@ export class Collections {
     throw new DocDBError("COLLECTION_NOT_FOUND", message, { metadata: { collection: collection.name } });
   }
 
+  /** Whether a collection is there still, and isn't about to be dropped. */
+  isThere(collection: Collection): boolean {
+    return this.#index.collection(collection.id) === collection && !this.#dropping.has(collection);
+  }
+
   info(name: string): CollectionInfo {
     return infoOf(this.find(name));
   }

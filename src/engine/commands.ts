@@ -76,6 +76,9 @@ export type Patch =
 /** One mutation of one document. */
 export type WriteOperation = CreateOperation | UpdateOperation | DeleteOperation;
 
+/** How far a transaction is kept apart from others: see `Isolation` in transaction.proto. */
+export type Isolation = "serializable" | "snapshot" | "last_commit_wins";
+
 export type DatabaseState = "open" | "closed" | "read_only" | "failed";
 
 export interface DatabaseInfo {
@@ -115,24 +118,27 @@ export interface CommandTable {
   deleteCollection: { request: { database: string; collection: string; force: boolean }; result: Record<never, never> };
   getCollection: { request: { database: string; collection: string }; result: CollectionInfo };
   listCollections: { request: { database: string; after: string; pageSize: number }; result: Page<CollectionInfo> };
-  getDocument: { request: { database: string; collection: string; id: bigint }; result: DocumentRecord };
+  getDocument: {
+    request: { database: string; collection: string; id: bigint } & InTransaction;
+    result: DocumentRecord;
+  };
   /** One outcome for each id, in the order asked. */
   batchGetDocuments: {
-    request: { database: string; collection: string; ids: readonly bigint[] };
+    request: { database: string; collection: string; ids: readonly bigint[] } & InTransaction;
     result: { outcomes: readonly Outcome<DocumentRecord>[] };
   };
   /** One mutation. */
-  writeDocument: { request: { database: string; operation: WriteOperation }; result: DocumentStamp };
+  writeDocument: { request: { database: string; operation: WriteOperation } & InTransaction; result: DocumentStamp };
   /** Atomic: all operations in one commit, or the first error and nothing. Otherwise one outcome each, in order. */
   batchWrite: {
-    request: { database: string; operations: readonly WriteOperation[]; atomic: boolean };
+    request: { database: string; operations: readonly WriteOperation[]; atomic: boolean } & InTransaction;
     result: { outcomes: readonly Outcome<DocumentStamp>[] };
   };
   /**
    * Documents in id order after `after` (exclusive; 0: from the first), at most `pageSize`, fewer when they are big.
    */
   listDocuments: {
-    request: { database: string; collection: string; after: bigint; pageSize: number };
+    request: { database: string; collection: string; after: bigint; pageSize: number } & InTransaction;
     result: Page<DocumentRecord>;
   };
   /** Opens a snapshot of what is visible. Whoever opens it closes it; it ends by itself at `limits.snapshotAgeMs`. */
@@ -141,7 +147,8 @@ export interface CommandTable {
   closeSnapshot: { request: { database: string; snapshot: string }; result: Record<never, never> };
   /**
    * The next documents of a scan, as of a snapshot: in id order from `from` on, that id included; downwards with
-   * `reverse`. At most `pageSize`, fewer when they have more than `pageBytes`. SNAPSHOT_TOO_OLD.
+   * `reverse`. At most `pageSize`, fewer when they have more than `pageBytes`. In a transaction, `snapshot` is empty.
+   * SNAPSHOT_TOO_OLD.
    */
   scanDocuments: {
     request: {
@@ -152,9 +159,27 @@ export interface CommandTable {
       reverse: boolean;
       pageSize: number;
       pageBytes: number;
-    };
+    } & InTransaction;
     result: ScanPage;
   };
+  /**
+   * Begins a transaction; `version` is that of its snapshot. `idleTimeoutMs` is shortened to
+   * `limits.transactionIdleMaxMs`; undefined: `limits.transactionIdleMs`. MEMORY_LIMIT when too many are open.
+   */
+  beginTransaction: {
+    request: { database: string; isolation: Isolation; idleTimeoutMs?: number | undefined };
+    result: { transaction: string; version: number };
+  };
+  /**
+   * Applies a transaction's writes and ends it; version and time are 0 when it wrote nothing. With a `requestId`
+   * (empty: none) a repetition has the first one's outcome. TRANSACTION_CONFLICT, TRANSACTION_NOT_FOUND.
+   */
+  commitTransaction: {
+    request: { database: string; transaction: string; requestId: string };
+    result: CommittedTransaction;
+  };
+  /** Forgets a transaction's writes and ends it. TRANSACTION_NOT_FOUND. */
+  rollbackTransaction: { request: { database: string; transaction: string }; result: Record<never, never> };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
   /** Gives back the space of what was replaced or deleted; reads and writes go on. Joins one that is under way. */
@@ -177,6 +202,17 @@ export interface ScanPage {
   readonly next: bigint | undefined;
   /** Set when the document behind the items can't be read; `next` is behind it. */
   readonly failure?: { readonly id: bigint; readonly error: Error };
+}
+
+/** Which transaction a command on documents is part of; undefined: none. Inside one, what it wrote has version 0. */
+export interface InTransaction {
+  readonly transaction?: string | undefined;
+}
+
+/** The outcome of a transaction's commit. */
+export interface CommittedTransaction {
+  readonly version: number;
+  readonly commitTimeMs: number;
 }
 
 /** A page of a list; `more` says whether anything follows the last item. */

@@ -6,6 +6,7 @@
 //    visible, and is worked out anew when they fail.
 
 import type { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Store } from "../storage/store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
@@ -17,6 +18,9 @@ import { DocumentWriter } from "./document-writer.ts";
 import { OpenSnapshots } from "./open-snapshots.ts";
 import { PendingWrites } from "./pending.ts";
 import { Submitter } from "./submitter.ts";
+import { RecentChanges } from "./transactions/recent-changes.ts";
+import { transactionHost } from "./transactions/transaction-host.ts";
+import { Transactions } from "./transactions/transactions.ts";
 
 export class Database {
   readonly #store: Store;
@@ -24,13 +28,24 @@ export class Database {
   readonly reader: DocumentReader;
   readonly writer: DocumentWriter;
   readonly snapshots: OpenSnapshots;
+  readonly transactions: Transactions;
 
-  private constructor(store: Store, { clock, random }: Platform, pending: PendingWrites, submitter: Submitter) {
+  private constructor(
+    store: Store,
+    { clock, random }: Platform,
+    pending: PendingWrites,
+    changes: RecentChanges,
+    submitter: Submitter,
+  ) {
     this.#store = store;
     this.collections = new Collections(store, pending, clock, submitter);
     this.snapshots = new OpenSnapshots(store, random);
     this.reader = new DocumentReader(store, this.collections, clock);
     this.writer = new DocumentWriter({ store, collections: this.collections, pending, submitter, clock });
+    const { collections } = this;
+    this.transactions = new Transactions(
+      transactionHost({ store, collections, pending, changes, submitter, clock, random }),
+    );
   }
 
   /**
@@ -40,8 +55,9 @@ export class Database {
     const pending = new PendingWrites();
     let submitter: Submitter | undefined;
     const store = await Store.open(options, { onAbort: () => submitter?.forget(), onReadOnly });
-    submitter = new Submitter(store, pending);
-    return new Database(store, options.platform, pending, submitter);
+    const changes = new RecentChanges(limits.recentChanges);
+    submitter = new Submitter(store, pending, changes);
+    return new Database(store, options.platform, pending, changes, submitter);
   }
 
   /** Why nothing can be written, if so. */
@@ -64,8 +80,9 @@ export class Database {
     this.#store.upkeep.stop();
   }
 
-  /** Waits for pending writes, checkpoints and closes the files. */
+  /** Rolls open transactions back, waits for pending writes, checkpoints and closes the files. */
   async close(): Promise<void> {
+    this.transactions.close();
     await this.#store.close();
   }
 }

@@ -119,11 +119,7 @@ export class DocumentWriter {
   }
 
   #plan(operations: readonly WriteOperation[], explain: Explain): Plan {
-    if (this.#store.readOnly !== undefined) throw this.#store.readOnly;
-    if (this.#store.pendingBytes > limits.pendingWriteBytes) {
-      const message = "Too many writes of this database wait for the disk. Try again in a moment.";
-      throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 50 });
-    }
+    this.#submitter.checkWritable();
     const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now());
     const stamps = operations.map((operation, i) => {
       try {
@@ -136,7 +132,8 @@ export class DocumentWriter {
   }
 }
 
-function checkContent(operation: WriteOperation): void {
+/** INVALID_JSON and the like, of the content that an operation brings. */
+export function checkContent(operation: WriteOperation): void {
   if (operation.kind !== "delete") checkJson(operation.json);
 }
 
@@ -150,7 +147,7 @@ async function outcomeOf(write: Promise<DocumentStamp>): Promise<Outcome<Documen
 }
 
 /** A commit travels as a whole: through memory, into one group of the WAL, and out of it again at recovery. */
-function checkSize(operations: readonly WriteOperation[]): void {
+export function checkSize(operations: readonly WriteOperation[]): void {
   let bytes = 0;
   for (const operation of operations) bytes += operation.kind === "delete" ? 0 : operation.json.length;
   if (operations.length > limits.batchOperations) {
@@ -169,7 +166,8 @@ function dependsOnState(error: DocDBError): boolean {
   return error.category !== "validation" && error.code !== "MEMORY_LIMIT" && error.code !== "DATABASE_READ_ONLY";
 }
 
-function atOperation(error: unknown, position: number): unknown {
+/** The error of one operation of a batch that is all or nothing. */
+export function atOperation(error: unknown, position: number): unknown {
   if (!(error instanceof DocDBError)) return error;
   const { code, message, metadata, retryAfterMs, cause } = error;
   return new DocDBError(code, `Operation ${position} of the batch: ${message} None of the batch was applied.`, {

@@ -24,6 +24,11 @@ export class PendingWrites {
     return { version: entry.version, exists: !entry.deleted, createTimeMs: entry.createTimeMs };
   }
 
+  /** Whether somebody has, had or will have a document with this id. */
+  isUsed(collection: Collection, id: bigint): boolean {
+    return this.stateOf(collection, id) !== undefined;
+  }
+
   add(mutations: readonly Mutation[], version: number): void {
     for (const mutation of mutations) {
       const exists = mutation.kind === "put";

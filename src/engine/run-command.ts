@@ -3,6 +3,7 @@
 import type { Clock } from "../platform/platform.ts";
 import type { Command, CommandName, ExecutionContext, Result } from "./commands.ts";
 import type { Database } from "./database.ts";
+import { isDocumentCommand, runInTransaction } from "./transactions/run-in-transaction.ts";
 
 type AdministrativeCommand =
   | "createDatabase"
@@ -22,7 +23,10 @@ export async function runInDatabase(
   clock: Clock,
   context: ExecutionContext | undefined,
 ): Promise<Result> {
-  const { collections, reader, writer } = database;
+  const { collections, reader, writer, transactions } = database;
+  if ("transaction" in command && command.transaction !== undefined && isDocumentCommand(command)) {
+    return await runInTransaction(transactions, command, command.transaction, clock, context);
+  }
   switch (command.op) {
     case "getDocument":
       return await reader.get(command.collection, command.id);
@@ -45,6 +49,16 @@ export async function runInDatabase(
       const snapshot = database.snapshots.find(command.snapshot);
       return await reader.scan(command.collection, { from, reverse, documents, bytes }, snapshot);
     }
+    case "beginTransaction": {
+      if (database.readOnly !== undefined) throw database.readOnly;
+      const { id, view } = transactions.begin(command.isolation, command.idleTimeoutMs);
+      return { transaction: id, version: view.version };
+    }
+    case "commitTransaction":
+      return await transactions.commit(command.transaction, command.requestId, context);
+    case "rollbackTransaction":
+      await transactions.rollback(command.transaction, context);
+      return {};
     case "createCollection":
       context?.releaseSlot?.();
       return await collections.create(command.collection);

@@ -1,19 +1,33 @@
 // The way of a commit from its plan to the store, and what everybody may know of commits that are on it.
 
+import { DocDBError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
 import type { PendingWrites } from "./pending.ts";
+import type { RecentChanges } from "./transactions/recent-changes.ts";
 
 export class Submitter {
   readonly #store: Store;
   readonly #pending: PendingWrites;
+  readonly #changes: RecentChanges;
   /** Settles when everything submitted so far has. */
   #lastCommit: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, pending: PendingWrites) {
+  constructor(store: Store, pending: PendingWrites, changes: RecentChanges) {
     this.#store = store;
     this.#pending = pending;
+    this.#changes = changes;
+  }
+
+  /** DATABASE_READ_ONLY; MEMORY_LIMIT when too much waits for the disk. */
+  checkWritable(): void {
+    if (this.#store.readOnly !== undefined) throw this.#store.readOnly;
+    if (this.#store.pendingBytes > limits.pendingWriteBytes) {
+      const message = "Too many writes of this database wait for the disk. Try again in a moment.";
+      throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 50 });
+    }
   }
 
   /**
@@ -23,7 +37,11 @@ export class Submitter {
   commit(mutations: readonly Mutation[]): Promise<void> {
     const { version, done } = this.#store.commit(mutations);
     this.#pending.add(mutations, version);
-    const settled = done.then(() => this.#pending.settle(mutations, version));
+    this.#changes.add(mutations, version);
+    const settled = done.then(() => {
+      this.#pending.settle(mutations, version);
+      this.#changes.trim(version);
+    });
     this.#lastCommit = settled;
     // Whoever submitted it hears of a failure; this is for the others, who look at it only when they must.
     settled.catch(() => undefined);
@@ -51,6 +69,7 @@ export class Submitter {
   /** A group failed, and everything pending with it: what comes next is judged by what is visible. */
   forget(): void {
     if (!sabotaged("abort-keeps-pending")) this.#pending.clear();
+    this.#changes.abort(this.#store.visibleVersion);
     this.#lastCommit = Promise.resolve();
   }
 }

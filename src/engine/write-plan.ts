@@ -7,12 +7,20 @@ import { idHigh, idLow } from "../base/u64.ts";
 import type { Collection } from "../storage/document-index.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { DocumentStamp, Precondition, WriteOperation } from "./commands.ts";
-import type { DocumentState, PendingWrites } from "./pending.ts";
+import type { DocumentState } from "./pending.ts";
 
 const noBytes = new Uint8Array();
 
+/** What operations are validated against. */
+export interface DocumentStates {
+  /** The state of a document, or undefined when it never was. */
+  stateOf(collection: Collection, id: bigint): DocumentState | undefined;
+  /** Whether an id must not be assigned. */
+  isUsed(collection: Collection, id: bigint): boolean;
+}
+
 export class WritePlan {
-  readonly #pending: PendingWrites;
+  readonly #states: DocumentStates;
   readonly #version: number;
   readonly #nowMs: number;
   readonly #mutations: Mutation[] = [];
@@ -20,14 +28,21 @@ export class WritePlan {
   readonly #places = new Map<Collection, Map<bigint, number>>();
 
   /** `version` is the one that the commit will get. */
-  constructor(pending: PendingWrites, version: number, nowMs: number) {
-    this.#pending = pending;
+  constructor(states: DocumentStates, version: number, nowMs: number) {
+    this.#states = states;
     this.#version = version;
     this.#nowMs = nowMs;
   }
 
   get mutations(): readonly Mutation[] {
     return this.#mutations;
+  }
+
+  /** The planned changes, each with its document. */
+  *[Symbol.iterator](): Iterator<{ collection: Collection; id: bigint; mutation: Mutation }> {
+    for (const [collection, places] of this.#places) {
+      for (const [id, place] of places) yield { collection, id, mutation: this.#mutations[place] as Mutation };
+    }
   }
 
   /** Plans one operation, whose content has been checked, or throws why it can't be. */
@@ -57,7 +72,7 @@ export class WritePlan {
   #stateOf(collection: Collection, id: bigint): DocumentState | undefined {
     const place = this.#places.get(collection)?.get(id);
     const mutation = place === undefined ? undefined : this.#mutations[place];
-    if (mutation === undefined) return this.#pending.stateOf(collection, id);
+    if (mutation === undefined) return this.#states.stateOf(collection, id);
     return { version: this.#version, exists: mutation.kind === "put", createTimeMs: mutation.createTimeMs };
   }
 
@@ -71,7 +86,7 @@ export class WritePlan {
 
   #assignId(collection: Collection): bigint {
     let id = BigInt(collection.nextId);
-    while (this.#stateOf(collection, id) !== undefined) id++;
+    while (this.#places.get(collection)?.has(id) === true || this.#states.isUsed(collection, id)) id++;
     if (id >= Number.MAX_SAFE_INTEGER) {
       const message = `Collection ${collection.name} has no id left to assign below 2^53; name the id yourself.`;
       throw new DocDBError("IDS_EXHAUSTED", message);

@@ -10,6 +10,12 @@ import { batchOperation, patchNotImplemented } from "./mutations.ts";
 import { rpcStatusOf } from "./status.ts";
 import { timestampOf } from "./times.ts";
 
+/** Where a batch is applied. */
+export interface BatchTarget {
+  readonly database: string;
+  readonly transaction: string | undefined;
+}
+
 /** The operations of a request, each alone. TOO_MANY_OPERATIONS; NOT_IMPLEMENTED when there is a patch among them. */
 export function batchOperations({ operations }: BatchWriteRequest): Outcome<WriteOperation>[] {
   checkBatchSize(operations.length, "operations");
@@ -26,7 +32,7 @@ export function batchOperations({ operations }: BatchWriteRequest): Outcome<Writ
 
 /** Applies an atomic batch. The first error says in its metadata at which `index` it happened. */
 export async function writeAtomic(
-  database: string,
+  target: BatchTarget,
   parsed: readonly Outcome<WriteOperation>[],
   context: CallContext,
 ): Promise<WriteResult[]> {
@@ -34,7 +40,7 @@ export async function writeAtomic(
     if (outcome.ok) return outcome.value;
     throw atIndex(outcome.error as DocDBError, index);
   });
-  const { outcomes } = await context.execute({ op: "batchWrite", database, operations, atomic: true });
+  const { outcomes } = await context.execute({ op: "batchWrite", ...target, operations, atomic: true });
   return outcomes.map((outcome) => {
     if (!outcome.ok) throw outcome.error;
     return { result: { $case: "document", value: stampOnWire(outcome.value) } };
@@ -43,13 +49,13 @@ export async function writeAtomic(
 
 /** Applies the operations that make sense, each alone. */
 export async function writeEach(
-  database: string,
+  target: BatchTarget,
   parsed: readonly Outcome<WriteOperation>[],
   context: CallContext,
   presentableError: (error: Error) => DocDBError,
 ): Promise<WriteResult[]> {
   const operations = parsed.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
-  const { outcomes } = await context.execute({ op: "batchWrite", database, operations, atomic: false });
+  const { outcomes } = await context.execute({ op: "batchWrite", ...target, operations, atomic: false });
   let next = 0;
   return parsed.map((asked) => {
     const outcome = (asked.ok ? outcomes[next++] : asked) as Outcome<DocumentStamp>;

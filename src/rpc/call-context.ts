@@ -31,6 +31,8 @@ export const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
   "getDocument",
   "batchGetDocuments",
   "listDocuments",
+  // Nobody learns its id, and it times out.
+  "beginTransaction",
 ]);
 
 /**

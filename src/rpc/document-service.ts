@@ -20,23 +20,24 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
   return {
     async createDocument(request, context) {
       refuseLaterFields(request);
-      return await write(request.database, createOperation(request), context);
+      return await write(request, createOperation(request), context);
     },
 
     async getDocument({ database, collection, id, transactionId }, context) {
-      refuseLaterFields({ transactionId });
       checkId(id);
-      return { document: documentOnWire(await context.execute({ op: "getDocument", database, collection, id })) };
+      const transaction = transactionOf(transactionId);
+      const found = await context.execute({ op: "getDocument", database, collection, id, transaction });
+      return { document: documentOnWire(found) };
     },
 
     async updateDocument(request, context) {
       refuseLaterFields(request);
-      return await write(request.database, updateOperation(request), context);
+      return await write(request, updateOperation(request), context);
     },
 
     async deleteDocument(request, context) {
       refuseLaterFields(request);
-      return await write(request.database, deleteOperation(request), context);
+      return await write(request, deleteOperation(request), context);
     },
 
     patchDocument() {
@@ -44,10 +45,10 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
     },
 
     async batchGetDocuments({ database, collection, ids: asked, transactionId }, context) {
-      refuseLaterFields({ transactionId });
       checkBatchSize(asked.length, "ids");
       const ids = asked.filter((id) => id !== 0n);
-      const { outcomes } = await context.execute({ op: "batchGetDocuments", database, collection, ids });
+      const transaction = transactionOf(transactionId);
+      const { outcomes } = await context.execute({ op: "batchGetDocuments", database, collection, ids, transaction });
       const known = (error: Error) => presentable(environment, "BatchGetDocuments", error);
       return { results: batchGetResults(asked, outcomes, known) };
     },
@@ -55,18 +56,20 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
     async batchWrite(request, context) {
       refuseLaterFields(request);
       const { database, atomic } = request;
+      const target = { database, transaction: transactionOf(request.transactionId) };
       const operations = batchOperations(request);
-      if (atomic) return { results: await writeAtomic(database, operations, context) };
+      if (atomic) return { results: await writeAtomic(target, operations, context) };
       const known = (error: Error) => presentable(environment, "BatchWrite", error);
-      return { results: await writeEach(database, operations, context, known) };
+      return { results: await writeEach(target, operations, context, known) };
     },
 
     async listDocuments({ database, collection, transactionId, ...request }, context) {
-      refuseLaterFields({ transactionId });
       const scope = pageScope("ListDocuments", database, collection === "" ? defaultCollection : collection);
       const after = idInCursor(cursorOf(scope, request.pageToken));
       const pageSize = pageSizeOf(request.pageSize, defaultPageDocuments, limits.pageDocuments);
-      const { items, more } = await context.execute({ op: "listDocuments", database, collection, after, pageSize });
+      const transaction = transactionOf(transactionId);
+      const command = { op: "listDocuments", database, collection, after, pageSize, transaction } as const;
+      const { items, more } = await context.execute(command);
       const last = items.at(-1);
       const nextPageToken = more && last !== undefined ? pageToken(scope, idCursor(last.id)) : "";
       return { documents: items.map(documentOnWire), nextPageToken };
@@ -79,9 +82,15 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
 }
 
 async function write(
-  database: string,
+  { database, transactionId }: { readonly database: string; readonly transactionId: string },
   operation: WriteOperation,
   context: CallContext,
 ): Promise<ReturnType<typeof stampOnWire>> {
-  return stampOnWire(await context.execute({ op: "writeDocument", database, operation }));
+  const transaction = transactionOf(transactionId);
+  return stampOnWire(await context.execute({ op: "writeDocument", database, operation, transaction }));
+}
+
+/** The transaction that a request is part of, if any. */
+function transactionOf(transactionId: string): string | undefined {
+  return transactionId === "" ? undefined : transactionId;
 }

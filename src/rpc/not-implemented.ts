@@ -27,14 +27,10 @@ export function missingStream(name: string, instead?: string): ServerStreamHandl
 /** Fields of document requests that belong to capabilities this version doesn't have. */
 interface LaterFields {
   readonly requestId?: string;
-  readonly transactionId?: string;
 }
 
 /** Throws NOT_IMPLEMENTED when one of these fields is set. */
-export function refuseLaterFields({ requestId = "", transactionId = "" }: LaterFields): void {
-  if (transactionId !== "") {
-    throw notImplemented("transaction_id", "An atomic BatchWrite applies writes all or nothing.");
-  }
+export function refuseLaterFields({ requestId = "" }: LaterFields): void {
   if (requestId !== "") {
     throw notImplemented("request_id", "A precondition makes a write safe to repeat.");
   }

@@ -13,6 +13,11 @@ export function durationOf(spanMs: number): Duration {
   return secondsAndNanos(Math.max(0, spanMs));
 }
 
+/** A Duration as milliseconds. */
+export function spanOf({ seconds, nanos }: Duration): number {
+  return Number(seconds) * 1000 + nanos / 1_000_000;
+}
+
 function secondsAndNanos(timeMs: number): { seconds: bigint; nanos: number } {
   const seconds = Math.floor(timeMs / 1000);
   return { seconds: BigInt(seconds), nanos: Math.floor((timeMs - seconds * 1000) * 1_000_000) };

@@ -9,13 +9,10 @@ import test from "ava";
 import { CollectionServiceService } from "../../gen/docdb/v1/collection.ts";
 import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
 import {
-  BatchGetDocumentsRequest,
   BatchWriteRequest,
   CreateDocumentRequest,
   DeleteDocumentRequest,
   DocumentServiceService,
-  GetDocumentRequest,
-  ListDocumentsRequest,
   UpdateDocumentRequest,
   WriteOperation,
 } from "../../gen/docdb/v1/document.ts";
@@ -33,9 +30,6 @@ const missing = [
   "OperationsService/GetMetrics",
   "OperationsService/GetStats",
   "OperationsService/VerifyDatabase",
-  "TransactionService/BeginTransaction",
-  "TransactionService/CommitTransaction",
-  "TransactionService/RollbackTransaction",
 ];
 
 const descriptorSet = fromBinary(
@@ -81,19 +75,16 @@ test("every RPC of ours works or says NOT_IMPLEMENTED", async (t) => {
     }
   }
   t.deepEqual(refusing.toSorted(), missing);
-  t.is(working, 19);
+  t.is(working, 22);
 });
 
-test("request_id and transaction_id are refused wherever they are set, and nothing is done", async (t) => {
+test("request_id is refused wherever it is set, and nothing is done", async (t) => {
   const client = await temporaryServer(t);
   await call(client, DatabaseServiceService.createDatabase, { database: "d" });
   const service = DocumentServiceService;
-  const [byRequest, byTransaction] = [
-    { database: "d", requestId: "r" },
-    { database: "d", transactionId: "t" },
-  ];
+  const fields = { database: "d", requestId: "r" };
   const operations = [WriteOperation.fromPartial({ operation: { $case: "create", value: { json: "1" } } })];
-  const calls = [byRequest, byTransaction].flatMap((fields) => [
+  const calls = [
     call(client, service.createDocument, CreateDocumentRequest.create({ ...fields, json: "1" })),
     call(
       client,
@@ -102,15 +93,10 @@ test("request_id and transaction_id are refused wherever they are set, and nothi
     ),
     call(client, service.deleteDocument, DeleteDocumentRequest.create({ ...fields, id: 1n, allowMissing: true })),
     call(client, service.batchWrite, BatchWriteRequest.create({ ...fields, operations })),
-  ]);
-  calls.push(
-    call(client, service.getDocument, GetDocumentRequest.create({ ...byTransaction, id: 1n })) as never,
-    call(client, service.batchGetDocuments, BatchGetDocumentsRequest.create({ ...byTransaction, ids: [1n] })) as never,
-    call(client, service.listDocuments, ListDocumentsRequest.create(byTransaction)) as never,
-  );
+  ];
   for (const failure of await Promise.all(calls.map(failureOf))) {
     t.like(failure, { status: status.UNIMPLEMENTED, reason: "NOT_IMPLEMENTED" });
-    t.regex(failure.message, /request_id|transaction_id/);
+    t.regex(failure.message, /request_id/);
   }
   const names = { database: "d", collection: "" };
   t.is((await call(client, CollectionServiceService.getCollection, names)).collection?.documents, 0n);

@@ -6,8 +6,16 @@ import { plant, type Sabotage } from "../../src/base/sabotage.ts";
 import { Violation } from "./commit-model.ts";
 import { runSeed } from "./simulated-run.ts";
 
-/** The simulation can't tell whether a refusal was right: test/engine/database.test.ts can. */
-type CaughtElsewhere = "abort-keeps-pending" | "old-versions-reclaimed-early";
+/**
+ * The simulation can't tell whether a refusal was right: test/engine/database.test.ts can. test/isolation/ catches what
+ * concerns transactions.
+ */
+type CaughtElsewhere =
+  | "abort-keeps-pending"
+  | "old-versions-reclaimed-early"
+  | "commit-skips-ranges"
+  | "commit-ignores-pending"
+  | "commit-skips-first-committer";
 
 /** Each defect with the seeds that must be enough. A record of all, so that the compiler asks for one that is new. */
 const seedsToCatch: Readonly<Record<Exclude<Sabotage, CaughtElsewhere>, number>> = {

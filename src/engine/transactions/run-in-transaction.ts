@@ -1,0 +1,137 @@
+// The commands on documents, inside a transaction. They answer as outside, but from the transaction's snapshot and its
+// own writes, and what they write stays with the transaction.
+
+import { DocDBError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Clock } from "../../platform/platform.ts";
+import { Turn } from "../../platform/turn.ts";
+import type {
+  Command,
+  CommandName,
+  DocumentRecord,
+  DocumentStamp,
+  ExecutionContext,
+  Outcome,
+  Result,
+  WriteOperation,
+} from "../commands.ts";
+import { atOperation, checkContent, checkSize } from "../document-writer.ts";
+import { inParallel } from "../in-parallel.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Transactions } from "./transactions.ts";
+
+type DocumentCommandName =
+  | "getDocument"
+  | "batchGetDocuments"
+  | "writeDocument"
+  | "batchWrite"
+  | "listDocuments"
+  | "scanDocuments";
+
+const documentCommands: ReadonlySet<CommandName> = new Set<DocumentCommandName>([
+  "getDocument",
+  "batchGetDocuments",
+  "writeDocument",
+  "batchWrite",
+  "listDocuments",
+  "scanDocuments",
+]);
+
+/** A command that may be part of a transaction. */
+export type DocumentCommand = Command<DocumentCommandName>;
+
+export function isDocumentCommand(command: Command): command is DocumentCommand {
+  return documentCommands.has(command.op);
+}
+
+export function runInTransaction(
+  transactions: Transactions,
+  command: DocumentCommand,
+  id: string,
+  clock: Clock,
+  context: ExecutionContext | undefined,
+): Promise<Result> {
+  return transactions.run(id, (transaction) => run(transaction, command, clock), context);
+}
+
+async function run(transaction: Transaction, command: DocumentCommand, clock: Clock): Promise<Result> {
+  switch (command.op) {
+    case "getDocument":
+      return await transaction.get(command.collection, command.id);
+    case "batchGetDocuments":
+      return { outcomes: await batchGet(transaction, command.collection, command.ids) };
+    case "listDocuments":
+      return await transaction.list(command.collection, command.after, command.pageSize);
+    case "scanDocuments": {
+      const { from, reverse, pageSize: documents, pageBytes: bytes } = command;
+      return await transaction.scan(command.collection, { from, reverse, documents, bytes });
+    }
+    case "writeDocument": {
+      checkContent(command.operation);
+      const [stamp] = transaction.write([command.operation], clock.now());
+      return stamp as DocumentStamp;
+    }
+    case "batchWrite":
+      return {
+        outcomes: command.atomic
+          ? await writeAtomic(transaction, command.operations, clock)
+          : await writeEach(transaction, command.operations, clock),
+      };
+  }
+}
+
+async function batchGet(
+  transaction: Transaction,
+  collection: string,
+  ids: readonly bigint[],
+): Promise<Outcome<DocumentRecord>[]> {
+  let bytes = 0;
+  return await inParallel(ids, async (id) => {
+    const found = await transaction.get(collection, id);
+    bytes += found.json.length;
+    if (bytes <= limits.messageBytes) return found;
+    const message = "The documents asked for don't fit into one response. Ask for fewer at once.";
+    throw new DocDBError("RESPONSE_TOO_LARGE", message, { metadata: { id: String(id) } });
+  });
+}
+
+/** All of them or none; the error says which one failed. */
+async function writeAtomic(
+  transaction: Transaction,
+  operations: readonly WriteOperation[],
+  clock: Clock,
+): Promise<Outcome<DocumentStamp>[]> {
+  checkSize(operations);
+  const turn = new Turn(clock);
+  for (const [i, operation] of operations.entries()) {
+    try {
+      checkContent(operation);
+    } catch (error) {
+      throw atOperation(error, i);
+    }
+    await turn.pause();
+  }
+  return transaction.write(operations, clock.now(), atOperation).map((value) => ({ ok: true, value }));
+}
+
+async function writeEach(
+  transaction: Transaction,
+  operations: readonly WriteOperation[],
+  clock: Clock,
+): Promise<Outcome<DocumentStamp>[]> {
+  checkSize(operations);
+  const turn = new Turn(clock);
+  const outcomes: Outcome<DocumentStamp>[] = [];
+  for (const operation of operations) {
+    try {
+      checkContent(operation);
+      const [value] = transaction.write([operation], clock.now());
+      outcomes.push({ ok: true, value: value as DocumentStamp });
+    } catch (error) {
+      if (!(error instanceof DocDBError)) throw error;
+      outcomes.push({ ok: false, error });
+    }
+    await turn.pause();
+  }
+  return outcomes;
+}

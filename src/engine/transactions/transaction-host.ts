@@ -1,0 +1,59 @@
+// What the transactions of a database work with, made of the database's parts.
+
+import type { Clock, Randomness } from "../../platform/platform.ts";
+import type { Mutation } from "../../storage/commit.ts";
+import type { Store } from "../../storage/store.ts";
+import type { Collections } from "../collections.ts";
+import type { PendingWrites } from "../pending.ts";
+import type { Submitter } from "../submitter.ts";
+import { commitTransaction } from "./commit-transaction.ts";
+import type { RecentChanges } from "./recent-changes.ts";
+import { openSnapshotView } from "./snapshot-view.ts";
+import type { TransactionHost } from "./transactions.ts";
+import type { NewestState } from "./validation.ts";
+
+export interface HostParts {
+  readonly store: Store;
+  readonly collections: Collections;
+  readonly pending: PendingWrites;
+  readonly changes: RecentChanges;
+  readonly submitter: Submitter;
+  readonly clock: Clock;
+  readonly random: Randomness;
+}
+
+export function transactionHost(parts: HostParts): TransactionHost {
+  const { store, submitter, clock, random } = parts;
+  const newest = newestState(parts);
+  const path = {
+    clock,
+    newest,
+    checkWritable: () => submitter.checkWritable(),
+    commit: (mutations: readonly Mutation[]) => {
+      const version = store.nextVersion;
+      return { version, done: submitter.commit(mutations) };
+    },
+    settled: () => submitter.settled(),
+  };
+  return {
+    newest,
+    clock,
+    random,
+    openView: () => openSnapshotView(store, clock),
+    commit: (transaction, _requestId, context) => commitTransaction(transaction, path, context),
+    recall: () => undefined,
+  };
+}
+
+function newestState({ store, collections, pending, changes }: HostParts): NewestState {
+  return {
+    changes,
+    get visibleVersion() {
+      return store.visibleVersion;
+    },
+    collection: (id) => store.index.collection(id),
+    stateOf: (collection, id) => pending.stateOf(collection, id),
+    isThere: (collection) => collections.isThere(collection),
+    isNameTaken: (name) => store.index.collectionNamed(name) !== undefined || changes.isBeingCreated(name),
+  };
+}

@@ -1,0 +1,191 @@
+// One open transaction: a snapshot, the writes that only it sees, and what its commit depends on. Calls in it run one
+// after the other (transactions.ts sees to that), so each sees what those before it did.
+
+import { DocDBError } from "../../base/errors.ts";
+import { limits, maxDocumentId } from "../../base/limits.ts";
+import { checkName } from "../../base/names.ts";
+import type { Mutation } from "../../storage/commit.ts";
+import type { Collection } from "../../storage/document-index.ts";
+import type { DocumentRecord, DocumentStamp, Isolation, Page, ScanPage, WriteOperation } from "../commands.ts";
+import { beyond, firstId, type PageBounds } from "../page-reader.ts";
+import type { DocumentState } from "../pending.ts";
+import { documentNotFound, type DocumentStates, WritePlan } from "../write-plan.ts";
+import { endOf, mergedPage, type OwnWrite } from "./merged-page.ts";
+import { ReadSet } from "./read-set.ts";
+import type { NewestState } from "./validation.ts";
+import { WriteBuffer } from "./write-buffer.ts";
+
+/** A database as of one version. */
+export interface SnapshotView {
+  readonly version: number;
+  /** Why it can't be read any more, if so. */
+  readonly ended: DocDBError | undefined;
+  /** The collection with this name; empty means `_default`. SNAPSHOT_TOO_OLD. */
+  collectionNamed(name: string): Collection | undefined;
+  stateOf(collection: Collection, id: bigint): DocumentState | undefined;
+  read(collection: Collection, id: bigint): Promise<DocumentRecord | undefined>;
+  /** The next documents of a collection. SNAPSHOT_TOO_OLD. */
+  page(collection: Collection, bounds: PageBounds): Promise<ScanPage>;
+  close(): void;
+}
+
+export class Transaction implements DocumentStates {
+  readonly id: string;
+  readonly isolation: Isolation;
+  readonly view: SnapshotView;
+  readonly readSet: ReadSet = new ReadSet();
+  readonly writes: WriteBuffer = new WriteBuffer();
+  readonly #newest: NewestState;
+
+  constructor(id: string, isolation: Isolation, view: SnapshotView, newest: NewestState) {
+    this.id = id;
+    this.isolation = isolation;
+    this.view = view;
+    this.#newest = newest;
+  }
+
+  get memoryBytes(): number {
+    return this.writes.memoryBytes + this.readSet.memoryBytes;
+  }
+
+  /** Throws SNAPSHOT_TOO_OLD when the transaction has lost its snapshot. */
+  checkSnapshot(): void {
+    if (this.view.ended !== undefined) throw this.view.ended;
+  }
+
+  /** The state of a document in this transaction. */
+  stateOf(collection: Collection, id: bigint): DocumentState | undefined {
+    return this.writes.stateOf(collection, id) ?? this.view.stateOf(collection, id);
+  }
+
+  /** Whether an id must not be assigned: somebody has, or had, a document there. */
+  isUsed(collection: Collection, id: bigint): boolean {
+    return this.stateOf(collection, id) !== undefined || this.#newest.stateOf(collection, id) !== undefined;
+  }
+
+  async get(collectionName: string, id: bigint): Promise<DocumentRecord> {
+    const collection = this.#find(collectionName);
+    const found = await this.read(collection, id);
+    if (found === undefined) throw documentNotFound(collection.name, id);
+    return found;
+  }
+
+  /** A document as this transaction sees it. */
+  async read(collection: Collection, id: bigint): Promise<DocumentRecord | undefined> {
+    const own = this.writes.get(collection, id);
+    if (own !== undefined) return own.kind === "put" ? ownRecord(id, own) : undefined;
+    this.#noteRead(collection, id);
+    return await this.view.read(collection, id);
+  }
+
+  /** Documents in id order after `after`, own writes included; see `CommandTable.listDocuments`. */
+  async list(collectionName: string, after: bigint, pageSize: number): Promise<Page<DocumentRecord>> {
+    const from = beyond(after, false);
+    const bounds = { from: from ?? maxDocumentId, reverse: false, documents: pageSize, bytes: limits.pageBytes };
+    const { items, next, failure } = await this.scan(collectionName, bounds);
+    if (failure !== undefined) throw failure.error;
+    return from === undefined ? { items: [], more: false } : { items, more: next !== undefined };
+  }
+
+  /** The next documents of a scan, own writes included. */
+  async scan(collectionName: string, bounds: PageBounds): Promise<ScanPage> {
+    const collection = this.#find(collectionName);
+    for (let { from } = bounds; ; ) {
+      const seen = await this.view.page(collection, { ...bounds, from });
+      const end = endOf(seen, bounds.reverse) ?? firstId(!bounds.reverse);
+      const page = mergedPage(seen, this.#ownWrites(collection, from, end), bounds);
+      // Whether anything follows is part of the answer.
+      const last = page.next ?? end;
+      if (this.isolation === "serializable") {
+        this.readSet.addRange(collection, ...(bounds.reverse ? ([last, from] as const) : ([from, last] as const)));
+      }
+      // A page that own deletions emptied says nothing about where to go on.
+      if (page.items.length > 0 || page.next === undefined || page.failure !== undefined) return page;
+      from = page.next;
+    }
+  }
+
+  /** Plans operations, all or none; they are applied at the commit. `explain` says of an error which one it was. */
+  write(
+    operations: readonly WriteOperation[],
+    nowMs: number,
+    explain: (error: unknown, position: number) => unknown = (error) => error,
+  ): DocumentStamp[] {
+    const plan = new WritePlan(this, 0, nowMs);
+    const stamps = operations.map((operation, i) => {
+      try {
+        const collection = this.#find(operation.collection);
+        if (this.isolation === "serializable" && operation.id !== 0n) this.#noteRead(collection, operation.id);
+        return plan.add(collection, operation);
+      } catch (error) {
+        throw explain(error, i);
+      }
+    });
+    this.#checkRoom(plan.mutations);
+    for (const { collection, id, mutation } of plan) {
+      this.readSet.addCollection(collection);
+      if (this.isolation !== "last_commit_wins") this.#addToReadSet(collection, id);
+      this.writes.add(collection, mutation);
+    }
+    return stamps;
+  }
+
+  /** The commit's changes: creation times are those of the newest state, which the commit follows. */
+  mutationsAt(nowMs: number): Mutation[] {
+    const mutations: Mutation[] = [];
+    for (const { collection, id, mutation } of this.writes) {
+      const state = this.#newest.stateOf(collection, id);
+      if (mutation.kind === "delete" && state?.exists !== true) continue;
+      const createTimeMs = state?.exists === true ? state.createTimeMs : nowMs;
+      mutations.push({ ...mutation, createTimeMs, updateTimeMs: Math.max(nowMs, createTimeMs) });
+    }
+    return mutations;
+  }
+
+  /** The collection that the snapshot has under this name. COLLECTION_NOT_FOUND, INVALID_NAME. */
+  #find(name: string): Collection {
+    const collection = this.view.collectionNamed(name);
+    if (this.isolation === "serializable") {
+      if (collection === undefined) this.readSet.addAbsentName(name);
+      else this.readSet.addCollection(collection);
+    }
+    if (collection !== undefined) return collection;
+    checkName("collection", name);
+    const message = `There was no collection ${name} when the transaction began. Create it, and begin a new one.`;
+    throw new DocDBError("COLLECTION_NOT_FOUND", message, { metadata: { collection: name } });
+  }
+
+  #noteRead(collection: Collection, id: bigint): void {
+    if (this.isolation === "serializable") this.#addToReadSet(collection, id);
+  }
+
+  #addToReadSet(collection: Collection, id: bigint): void {
+    this.readSet.addDocument({ collection, id, existed: this.view.stateOf(collection, id)?.exists === true });
+  }
+
+  /** Own writes to documents from one id to another, in that direction. */
+  #ownWrites(collection: Collection, from: bigint, to: bigint): OwnWrite[] {
+    const [least, greatest] = from <= to ? [from, to] : [to, from];
+    return this.writes.idsBetween(collection, least, greatest).map((id) => {
+      const own = this.writes.get(collection, id);
+      return { id, record: own?.kind === "put" ? ownRecord(id, own) : undefined };
+    });
+  }
+
+  #checkRoom(mutations: readonly Mutation[]): void {
+    const count = this.writes.count + mutations.length;
+    const bytes = mutations.reduce((total, { content }) => total + content.length, this.writes.contentBytes);
+    if (count > limits.batchOperations) {
+      const message = `The transaction would change over ${limits.batchOperations} documents. Split it up.`;
+      throw new DocDBError("TOO_MANY_OPERATIONS", message, { metadata: { limit: String(limits.batchOperations) } });
+    }
+    if (bytes > limits.commitBytes) {
+      const message = `The transaction would hold over ${limits.commitBytes} bytes of documents. Split it up.`;
+      throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes) } });
+    }
+  }
+}
+
+function ownRecord(id: bigint, { content: json, createTimeMs, updateTimeMs }: Mutation): DocumentRecord {
+  return { id, json, version: 0, createTimeMs, updateTimeMs };
+}

@@ -1,0 +1,216 @@
+// The open transactions of one database, by their ids: begun, used by one call at a time, and ended by a commit, a
+// rollback, their idle timeout or the end of the database.
+//
+// Invariants
+// 1. A transaction is in the map until its snapshot is closed; the log of recent changes keeps what the oldest needs.
+// 2. Calls in one transaction run one after the other, in the order in which they came.
+// 3. A commit ends its transaction whatever comes of it, unless it was refused before anything was done.
+
+import { DocDBError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
+import type { Clock, Randomness, Timer } from "../../platform/platform.ts";
+import type { CommittedTransaction, ExecutionContext, Isolation } from "../commands.ts";
+import { EndedTransactions } from "./ended-transactions.ts";
+import { type SnapshotView, Transaction } from "./transaction.ts";
+import type { NewestState } from "./validation.ts";
+
+/** What transactions need of their database. */
+export interface TransactionHost {
+  readonly newest: NewestState;
+  readonly clock: Clock;
+  readonly random: Randomness;
+  /** Opens a snapshot of what is visible now. */
+  openView(): SnapshotView;
+  /** Applies the writes of a transaction. TRANSACTION_CONFLICT. */
+  commit(transaction: Transaction, requestId: string, context?: ExecutionContext): Promise<CommittedTransaction>;
+  /** The outcome of an earlier commit of this transaction with this request id, if it is on record. */
+  recall(transactionId: string, requestId: string): CommittedTransaction | undefined;
+}
+
+interface Open {
+  readonly transaction: Transaction;
+  readonly idleTimeoutMs: number;
+  /** Settles when the last call so far has ended. */
+  last: Promise<unknown>;
+  /** Calls running or waiting. */
+  calls: number;
+  timer: Timer | undefined;
+  /** A commit or a rollback has been called: no other call gets in. */
+  ending: boolean;
+}
+
+export class Transactions {
+  readonly #host: TransactionHost;
+  readonly #open = new Map<string, Open>();
+  readonly #ended = new EndedTransactions();
+
+  constructor(host: TransactionHost) {
+    this.#host = host;
+  }
+
+  /** Transactions open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Bytes that they hold. */
+  get memoryBytes(): number {
+    let bytes = 0;
+    for (const { transaction } of this.#open.values()) bytes += transaction.memoryBytes;
+    return bytes;
+  }
+
+  /** The version of the oldest snapshot, or undefined without any. Snapshots are opened in version order. */
+  get oldestVersion(): number | undefined {
+    for (const { transaction } of this.#open.values()) return transaction.view.version;
+    return undefined;
+  }
+
+  /** MEMORY_LIMIT when as many are open as may be, or they hold as much as they may. */
+  begin(isolation: Isolation, idleTimeoutMs: number = limits.transactionIdleMs): Transaction {
+    if (this.#open.size >= limits.openTransactions) {
+      const message = `${this.#open.size} transactions are open in this database. Commit some, or try again later.`;
+      throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });
+    }
+    this.#checkMemory();
+    const transaction = new Transaction(this.#newId(), isolation, this.#host.openView(), this.#host.newest);
+    const timeout = Math.min(idleTimeoutMs, limits.transactionIdleMaxMs);
+    const open: Open = {
+      transaction,
+      idleTimeoutMs: timeout,
+      last: Promise.resolve(),
+      calls: 0,
+      timer: undefined,
+      ending: false,
+    };
+    this.#open.set(transaction.id, open);
+    this.#host.newest.changes.need(this.oldestVersion);
+    this.#startTimer(open);
+    return transaction;
+  }
+
+  /**
+   * Runs a call in a transaction, after those before it. A call that must wait for others gives its slot back.
+   * TRANSACTION_NOT_FOUND.
+   */
+  async run<T>(id: string, work: (transaction: Transaction) => Promise<T>, context?: ExecutionContext): Promise<T> {
+    const open = this.#find(id);
+    if (open.calls > 0) context?.releaseSlot?.();
+    open.calls++;
+    open.timer?.cancel();
+    const result = open.last.then(async () => {
+      // The database may have been closed meanwhile.
+      if (this.#open.get(id) !== open) throw this.#ended.notFound(id);
+      open.transaction.checkSnapshot();
+      this.#checkMemory();
+      return await work(open.transaction);
+    });
+    open.last = result.catch(() => undefined);
+    try {
+      return await result;
+    } finally {
+      open.calls--;
+      if (open.calls === 0 && this.#open.get(id) === open) this.#startTimer(open);
+    }
+  }
+
+  /**
+   * Commits a transaction and ends it. A repetition with the same request id has the same outcome, also while the first
+   * call is still at it.
+   */
+  async commit(id: string, requestId: string, context?: ExecutionContext): Promise<CommittedTransaction> {
+    const known = this.#ended.outcome(id, requestId);
+    if (known !== undefined) {
+      context?.releaseSlot?.();
+      return await known;
+    }
+    const recalled = requestId === "" ? undefined : this.#host.recall(id, requestId);
+    if (recalled !== undefined) return recalled;
+    const open = this.#find(id);
+    open.ending = true;
+    open.timer?.cancel();
+    const outcome = this.#commit(open, requestId, context);
+    this.#ended.add(id, { why: "its commit was called before", requestId, outcome });
+    return await outcome;
+  }
+
+  /** Forgets a transaction, after the calls before this one. TRANSACTION_NOT_FOUND. */
+  async rollback(id: string, context?: ExecutionContext): Promise<void> {
+    const open = this.#find(id);
+    open.ending = true;
+    open.timer?.cancel();
+    if (open.calls > 0) context?.releaseSlot?.();
+    await open.last;
+    this.#end(open, "it was rolled back");
+  }
+
+  /** Rolls all of them back; none can be begun any more. */
+  close(): void {
+    for (const open of this.#open.values()) this.#end(open, "the database was closed");
+  }
+
+  async #commit(open: Open, requestId: string, context?: ExecutionContext): Promise<CommittedTransaction> {
+    const { transaction } = open;
+    try {
+      if (open.calls > 0) context?.releaseSlot?.();
+      await open.last;
+      transaction.checkSnapshot();
+      const outcome = await this.#host.commit(transaction, requestId, context);
+      this.#close(open);
+      return outcome;
+    } catch (error) {
+      if (error instanceof DocDBError && error.code === "MEMORY_LIMIT") this.#reopen(open);
+      else this.#close(open);
+      throw error;
+    }
+  }
+
+  /** A commit was refused before anything was done: it can be called again. */
+  #reopen(open: Open): void {
+    if (this.#open.get(open.transaction.id) !== open) return;
+    this.#ended.delete(open.transaction.id);
+    open.ending = false;
+    this.#startTimer(open);
+  }
+
+  #find(id: string): Open {
+    const open = this.#open.get(id);
+    if (open === undefined || open.ending) throw this.#ended.notFound(id);
+    return open;
+  }
+
+  #end(open: Open, why: string): void {
+    this.#ended.add(open.transaction.id, { why, requestId: "", outcome: undefined });
+    this.#close(open);
+  }
+
+  #close(open: Open): void {
+    const { transaction, timer } = open;
+    if (!this.#open.delete(transaction.id)) return;
+    timer?.cancel();
+    transaction.view.close();
+    const { changes, visibleVersion } = this.#host.newest;
+    changes.need(this.oldestVersion);
+    changes.trim(visibleVersion);
+  }
+
+  #startTimer(open: Open): void {
+    open.timer = this.#host.clock.after(open.idleTimeoutMs, () => {
+      if (open.calls > 0 || open.ending) return;
+      this.#end(open, `it was idle for ${open.idleTimeoutMs} ms and was rolled back`);
+    });
+  }
+
+  #checkMemory(): void {
+    const bytes = this.memoryBytes;
+    if (bytes < limits.transactionBytes) return;
+    const message = `The open transactions of this database hold ${bytes} bytes. Commit or roll back some of them.`;
+    throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });
+  }
+
+  /** 128 random bits: nobody comes upon another's transaction by chance, not even one from before a restart. */
+  #newId(): string {
+    const part = (): string => this.#host.random.u32().toString(16).padStart(8, "0");
+    return `${part()}${part()}${part()}${part()}`;
+  }
+}
