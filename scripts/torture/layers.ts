@@ -1,6 +1,7 @@
 // Every layer of the proof, in the order in which the torture does them: quick ones first. What a run of each does is
 // in test/; a new suite gets its line here.
 
+import { runDecoders } from "../../test/storage/hostile-bytes.ts";
 import { runModel } from "../../test/model/model-run.ts";
 import { runTrial } from "../../test/simulation/damage-trial.ts";
 import { runEveryPoint } from "../../test/simulation/every-point.ts";
@@ -18,6 +19,13 @@ export const layers: readonly Layer[] = [
     size: 10_000,
     portion: 250,
     run: async (number) => ({ [await runTrial(number)]: 1 }),
+  },
+  {
+    name: "decoders",
+    unit: "rounds",
+    size: 100_000,
+    portion: 1_000,
+    run: async (number) => ({ inputs: await runDecoders(number) }),
   },
   {
     name: "model",

@@ -169,11 +169,14 @@ function decode(bytes: Buffer): { entries: CatalogEntry[]; nextId: number } | st
   const entries: CatalogEntry[] = [];
   let offset = headerBytes;
   for (let count = bytes.readUInt32LE(12); count > 0; count--) {
+    if (offset + entryFixedBytes > end) return "it has fewer entries than it says";
     const id = readU64(bytes, offset);
     const createTimeMs = readU64(bytes, offset + 8);
     const state = states[bytes[offset + 16] ?? states.length];
     const nameEnd = offset + entryFixedBytes + (bytes[offset + 17] ?? 0);
-    if (id === undefined || createTimeMs === undefined || state === undefined) return "an entry makes no sense";
+    if (id === undefined || createTimeMs === undefined || state === undefined || nameEnd > end) {
+      return "an entry makes no sense";
+    }
     entries.push({ id, createTimeMs, state, name: bytes.toString("latin1", offset + entryFixedBytes, nameEnd) });
     offset = nameEnd;
   }

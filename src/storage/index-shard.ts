@@ -134,8 +134,12 @@ export class IndexShard {
     return new Uint8Array(this.#words.buffer);
   }
 
-  /** Replaces everything by the slots of a dump (taken by the same code: the hash decides the places). */
-  load(dump: Uint8Array): void {
+  /**
+   * Replaces everything by the slots of a dump (taken by the same code: the hash decides the places). False when these
+   * bytes can't be a dump; then the shard is of no use.
+   */
+  load(dump: Uint8Array): boolean {
+    if (dump.length % (4 * wordsPerSlot) !== 0) return false;
     const words = new Uint32Array(dump.length / 4);
     new Uint8Array(words.buffer).set(dump);
     this.#words = words;
@@ -146,6 +150,8 @@ export class IndexShard {
     for (let base = 0; base < words.length; base += wordsPerSlot) {
       if ((words[base + 5] as number) !== 0) this.#count(base, 1);
     }
+    // In a fuller table a probe might never end.
+    return this.#live + this.#tombstones <= this.#capacity * maxLoad;
   }
 
   /** The first word of the id's slot, or of the empty slot where it belongs. */

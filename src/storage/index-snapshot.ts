@@ -144,11 +144,10 @@ async function readSnapshot(reader: ChunkedReader, databaseId: number, turn: Tur
     }
     const collection = loaded.get(block.collection) ?? new Collection(block.collection, "", 0);
     loaded.set(block.collection, collection);
-    const shard = collection.table.shard(block.shard);
-    if (block.kind !== blockKind.shard || block.shard >= shardCount || block.content.length % 32 !== 0) {
+    const isShard = block.kind === blockKind.shard && block.shard < shardCount;
+    if (!isShard || !collection.table.shard(block.shard).load(block.content)) {
       return `its block at offset ${at} makes no sense`;
     }
-    shard.load(block.content);
     await turn.pause();
   }
 }
@@ -175,21 +174,29 @@ async function takeBlock(reader: ChunkedReader, salt: number): Promise<Block | u
 }
 
 function decodeEnd(bytes: Buffer, databaseId: number, loaded: Map<number, Collection>): LoadedSnapshot | string {
+  const senseless = "its end makes no sense";
+  if (bytes.length < endFixedBytes) return senseless;
   const replayFrom = readU64(bytes, 0);
-  const extents: DataExtent[] = [];
+  const collections = bytes.readUInt32LE(12);
+  const extentCount = bytes.readUInt32LE(16);
   let offset = endFixedBytes;
-  for (let count = bytes.readUInt32LE(16); count > 0; count--, offset += extentBytes) {
+  // Counts are believed only as far as there are bytes for them.
+  const needed = extentCount * extentBytes + collections * collectionFixedBytes;
+  if (replayFrom === undefined || extentCount === 0 || needed > bytes.length - offset) return senseless;
+  const extents: DataExtent[] = [];
+  for (; extents.length < extentCount; offset += extentBytes) {
     const extent = readExtent(bytes, offset);
-    if (extent !== undefined) extents.push(extent);
+    if (extent === undefined) return senseless;
+    extents.push(extent);
   }
-  if (replayFrom === undefined || extents.length !== bytes.readUInt32LE(16)) return "its end makes no sense";
   const index = new DocumentIndex();
-  for (let count = bytes.readUInt32LE(12); count > 0; count--) {
+  for (let count = collections; count > 0; count--) {
+    const start = offset + collectionFixedBytes;
+    const nameEnd = start + (bytes[start - 1] ?? 0);
+    if (nameEnd > bytes.length) return senseless;
     const id = bytes.readUInt32LE(offset);
     const createTimeMs = readU64(bytes, offset + 4) ?? 0;
-    const nameEnd = offset + collectionFixedBytes + (bytes[offset + 20] ?? 0);
-    const name = bytes.toString("utf8", offset + collectionFixedBytes, nameEnd);
-    const collection = new Collection(id, name, createTimeMs, loaded.get(id)?.table);
+    const collection = new Collection(id, bytes.toString("utf8", start, nameEnd), createTimeMs, loaded.get(id)?.table);
     collection.nextId = readU64(bytes, offset + 12) ?? 1;
     if (id === defaultCollectionId || index.collection(id) === undefined) index.addCollection(collection);
     offset = nameEnd;
