@@ -1,14 +1,18 @@
 // The socket and what speaks on it: connections are accepted by a net.Server of our own, which can have the mode and
 // the limits that we want, and are handed to grpc-js.
 
+import { once } from "node:events";
 import { createServer, type Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { listenOnSocketFile, type SocketFile } from "./socket-file.ts";
 
 export interface ListenerOptions {
   readonly socket: string;
+  /** Descriptor of a socket that somebody bound for us; `socket` then only says where it is. */
+  readonly inherited?: number | undefined;
   /** Connections at the same time; more are closed at once. */
   readonly maxConnections: number;
   /** Calls in flight on one connection; more wait at the client. */
@@ -48,7 +52,9 @@ export class Listener {
 
   /** Starts to accept connections. ALREADY_RUNNING, INVALID_SETTING. */
   async listen(): Promise<void> {
-    this.#socketFile = await listenOnSocketFile(this.#net, this.#options.socket);
+    const { inherited } = this.#options;
+    if (inherited !== undefined) await listenOnDescriptor(this.#net, inherited);
+    else this.#socketFile = await listenOnSocketFile(this.#net, this.#options.socket);
   }
 
   /** Accepts no more connections and removes the socket file. Open connections go on. */
@@ -69,5 +75,15 @@ export class Listener {
     await Promise.race([idle, late]);
     clearTimeout(timer);
     this.grpc.forceShutdown();
+  }
+}
+
+async function listenOnDescriptor(server: NetServer, descriptor: number): Promise<void> {
+  try {
+    server.listen({ fd: descriptor });
+    await once(server, "listening");
+  } catch (error) {
+    const message = `The socket that this process was given (descriptor ${descriptor}) can't be listened on.`;
+    throw new DocDBError("INVALID_SETTING", message, { cause: error });
   }
 }

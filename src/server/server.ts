@@ -14,6 +14,7 @@ import type { Observer } from "../telemetry/observer.ts";
 import { Listener } from "./listener.ts";
 import type { ServerOptions } from "./options.ts";
 import { checkSocketPath } from "./socket-file.ts";
+import { inheritedSocket } from "./socket-activation.ts";
 
 /** A server that answers. */
 export interface RunningServer {
@@ -33,7 +34,8 @@ const connectionGraceMs = 1_000;
  * Starts a server. ALREADY_RUNNING, INVALID_SETTING, DATABASE_CORRUPT (of the catalog); nothing is left behind then.
  */
 export async function startServer(options: ServerOptions, observer: Observer): Promise<RunningServer> {
-  checkSocketPath(options.socket);
+  const inherited = inheritedSocket(process.env, process.pid);
+  if (inherited === undefined) checkSocketPath(options.socket);
   const platform = realPlatform();
   const health = new HealthBoard(docdbServices);
   const engine = await Engine.open({
@@ -53,7 +55,7 @@ export async function startServer(options: ServerOptions, observer: Observer): P
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);
   const scheduler = new Scheduler(engine, options);
   const gate = new CallGate();
-  const listener = new Listener(options, observer);
+  const listener = new Listener({ ...options, inherited }, observer);
   const { clock, random } = platform;
   addServices(listener.grpc, { executor: scheduler, observer, clock, random, gate }, health, () =>
     readFile(descriptors),
