@@ -33,6 +33,9 @@ export const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
   "listDocuments",
   // Nobody learns its id, and it times out.
   "beginTransaction",
+  "openSnapshot",
+  "closeSnapshot",
+  "scanDocuments",
 ]);
 
 /**

@@ -11,6 +11,7 @@ import { presentable } from "./defects.ts";
 import { checkId, createOperation, deleteOperation, patchNotImplemented, updateOperation } from "./mutations.ts";
 import { missingStream, refuseLaterFields } from "./not-implemented.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
+import { scanDocuments } from "./scan-documents.ts";
 import type { Handlers } from "./service.ts";
 
 /** Documents in a page when the client doesn't say. */
@@ -75,7 +76,7 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
       return { documents: items.map(documentOnWire), nextPageToken };
     },
 
-    scanDocuments: missingStream("ScanDocuments", "ListDocuments reads a collection page by page."),
+    scanDocuments: (request, context) => scanDocuments(environment, request, context),
 
     pipeline: missingStream("Pipeline", "BatchWrite and BatchGetDocuments carry many operations in one call."),
   };

@@ -86,6 +86,10 @@ async function useDocuments(call: JsonCaller): Promise<void> {
     answers(call, "DocumentService/ListDocuments", { database }, { documents: [odd, exact] }),
   ]);
 
+  const scan = await call("DocumentService/ScanDocuments", { database, direction: "SCAN_DIRECTION_DESCENDING" });
+  const scanned = scan.messages.flatMap((message) => (message as { documents?: unknown[] }).documents ?? []);
+  assert.deepEqual({ failure: scan.failure, scanned }, { failure: undefined, scanned: [exact, odd] });
+
   const checkpoint = { version: "4", duration: "a duration" };
   await answers(call, "OperationsService/CheckpointDatabase", { database }, checkpoint);
   const compact = "OperationsService/CompactDatabase";

@@ -522,7 +522,7 @@ export interface ScanDocumentsResponse {
   resumeToken: string;
   /**
    * The version of the database that the scan reads. The same in every message of a scan; a resumed scan reads a newer
-   * one.
+   * one. 0 in a transaction: BeginTransaction told it.
    */
   version: bigint;
 }
@@ -5460,8 +5460,11 @@ export const DocumentServiceService = {
    * writes go on. A scan that broke off can be resumed after any message.
    *
    * - INVALID_ARGUMENT (INVALID_ENUM, INVALID_PAGE): an unknown direction, or a resume token that isn't one.
-   * - RESOURCE_EXHAUSTED (MEMORY_LIMIT): as many snapshots are open as memory allows, or this one has grown too old.
-   * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged; ErrorInfo tells its id. Resuming skips it.
+   * - ABORTED (SNAPSHOT_TOO_OLD): the scan took longer than a snapshot may be open, or the versions that it held up
+   *   took too much memory. The last `resume_token` goes on from there, as of a newer version.
+   * - RESOURCE_EXHAUSTED (TOO_MANY_SNAPSHOTS): as many scans and transactions are open as may be.
+   * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged. ErrorInfo tells its `id`, and a `resume_token` that
+   *   goes on behind it.
    */
   scanDocuments: {
     path: "/docdb.v1.DocumentService/ScanDocuments" as const,
@@ -5568,8 +5571,11 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
    * writes go on. A scan that broke off can be resumed after any message.
    *
    * - INVALID_ARGUMENT (INVALID_ENUM, INVALID_PAGE): an unknown direction, or a resume token that isn't one.
-   * - RESOURCE_EXHAUSTED (MEMORY_LIMIT): as many snapshots are open as memory allows, or this one has grown too old.
-   * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged; ErrorInfo tells its id. Resuming skips it.
+   * - ABORTED (SNAPSHOT_TOO_OLD): the scan took longer than a snapshot may be open, or the versions that it held up
+   *   took too much memory. The last `resume_token` goes on from there, as of a newer version.
+   * - RESOURCE_EXHAUSTED (TOO_MANY_SNAPSHOTS): as many scans and transactions are open as may be.
+   * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged. ErrorInfo tells its `id`, and a `resume_token` that
+   *   goes on behind it.
    */
   scanDocuments: handleServerStreamingCall<ScanDocumentsRequest, ScanDocumentsResponse>;
   /**
@@ -5771,8 +5777,11 @@ export interface DocumentServiceClient extends Client {
    * writes go on. A scan that broke off can be resumed after any message.
    *
    * - INVALID_ARGUMENT (INVALID_ENUM, INVALID_PAGE): an unknown direction, or a resume token that isn't one.
-   * - RESOURCE_EXHAUSTED (MEMORY_LIMIT): as many snapshots are open as memory allows, or this one has grown too old.
-   * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged; ErrorInfo tells its id. Resuming skips it.
+   * - ABORTED (SNAPSHOT_TOO_OLD): the scan took longer than a snapshot may be open, or the versions that it held up
+   *   took too much memory. The last `resume_token` goes on from there, as of a newer version.
+   * - RESOURCE_EXHAUSTED (TOO_MANY_SNAPSHOTS): as many scans and transactions are open as may be.
+   * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged. ErrorInfo tells its `id`, and a `resume_token` that
+   *   goes on behind it.
    */
   scanDocuments(
     request: ScanDocumentsRequest,
