@@ -13,6 +13,8 @@ export type Sabotage =
   | "trim-before-checkpoint"
   /** A failed group leaves its writes where later ones are validated against them. */
   | "abort-keeps-pending"
+  /** A directory whose sync failed is synced and built upon again. */
+  | "directory-trusted-after-failed-sync"
   /** The end of one snapshot takes away old versions that an older one still sees. */
   | "old-versions-reclaimed-early"
   /** A transaction's commit doesn't check the ranges that it has read. */

@@ -6,11 +6,12 @@
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { checkName } from "../base/names.ts";
+import { carefulPlatform } from "../platform/careful-file-system.ts";
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
 import { diskError } from "../storage/disk-errors.ts";
 import type { FsyncMode } from "../storage/group-commit.ts";
-import { databaseOf, layoutOf } from "../storage/layout.ts";
+import { layoutOf } from "../storage/layout.ts";
 import { createStore } from "../storage/create-store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
 import type { Observer } from "../telemetry/observer.ts";
@@ -26,6 +27,7 @@ import {
   type Result,
 } from "./commands.ts";
 import { Database } from "./database.ts";
+import { refuseForeignFiles, removeFiles } from "./database-files.ts";
 import { databaseNotFound, DatabaseSlot } from "./database-slot.ts";
 import { makeDirectory, syncPath } from "./directory.ts";
 import { runInDatabase } from "./run-command.ts";
@@ -82,7 +84,8 @@ export class Engine implements Executor {
    * Takes the data directory and loads its catalog; databases open on first use.
    * ALREADY_RUNNING when another process has the directory, DATABASE_CORRUPT when the catalog is damaged.
    */
-  static async open(options: EngineOptions): Promise<Engine> {
+  static async open(given: EngineOptions): Promise<Engine> {
+    const options = { ...given, platform: carefulPlatform(given.platform) };
     const { directory, platform } = options;
     await makeDirectory(platform.fs, directory);
     const lock = await takeLock(platform.fs, directory);
@@ -248,9 +251,10 @@ export class Engine implements Executor {
     try {
       await createStore(this.#storeOptions(adding));
     } catch (error) {
-      // Should this fail too, the next start clears it away: the catalog calls the database unfinished.
-      await removeFiles(platform.fs, directory, name).catch(() => undefined);
-      await this.#catalog.remove(adding).catch(() => undefined);
+      // Should this fail too, the next creation or start clears it away: the catalog calls the database unfinished.
+      await removeFiles(platform.fs, directory, name)
+        .then(() => this.#catalog.remove(adding))
+        .catch(() => undefined);
       throw diskError(`Database ${name} was not created`, error);
     }
     const slot = this.#addSlot(await this.#catalog.setState(adding, "ready"));
@@ -324,27 +328,5 @@ async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {
     if (!isErrno(error, "ELOCKED")) throw error;
     const message = `Another DocDB server uses the data directory ${directory}. Stop it, or choose another directory.`;
     throw new DocDBError("ALREADY_RUNNING", message, { cause: error, metadata: { directory } });
-  }
-}
-
-/** Removes every file of a database, durably. */
-async function removeFiles(fs: FileSystem, directory: string, database: string): Promise<void> {
-  for (const folder of [`${directory}/wal`, `${directory}/data`]) {
-    for (const name of await fs.readdir(folder)) {
-      if (databaseOf(name) === database) await fs.unlink(`${folder}/${name}`);
-    }
-    await fs.syncDirectory(folder);
-  }
-}
-
-/** Files that the catalog doesn't know may be somebody's data: they are never overwritten or removed. */
-async function refuseForeignFiles(fs: FileSystem, directory: string, database: string): Promise<void> {
-  for (const folder of [`${directory}/wal`, `${directory}/data`]) {
-    for (const name of await fs.readdir(folder)) {
-      if (databaseOf(name).toLowerCase() !== database.toLowerCase()) continue;
-      const path = `${folder}/${name}`;
-      const message = `${path} is in the way of a new database ${database}: the catalog doesn't know it. Move it away.`;
-      throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database, path } });
-    }
   }
 }

@@ -1,9 +1,9 @@
 // Reading and writing whole ranges. A write may stop short (a signal, a full disk): libuv then reports the bytes that
 // fitted as success, and only the next write tells why it stopped. So a write counts only when every byte has landed.
 
-import { DocDBError } from "../base/errors.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { File, FileSystem } from "./platform.ts";
+import { systemError } from "./system-error.ts";
 
 /**
  * Writes all of `source` at `position`, in as many writes as it takes. On an error any prefix may have been written.
@@ -13,7 +13,7 @@ export async function writeFully(file: File, source: Uint8Array, position: numbe
   while (written < source.length) {
     const count = await file.write(written === 0 ? source : source.subarray(written), position + written);
     if (count <= 0) {
-      throw new DocDBError("IO_ERROR", `Writing to ${file.path} made no progress at offset ${position + written}.`);
+      throw systemError("EIO", "write", file.path);
     }
     written += count;
   }
@@ -53,9 +53,13 @@ export async function replaceFile(fs: FileSystem, directory: string, name: strin
   try {
     await writeFully(file, content, 0);
     await file.datasync();
-  } finally {
-    await file.close();
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    // What was written takes space that may be why it failed.
+    await fs.unlink(temporary).catch(() => undefined);
+    throw error;
   }
+  await file.close();
   await fs.rename(temporary, `${directory}/${name}`);
   if (!sabotaged("skipped-directory-sync")) await fs.syncDirectory(directory);
 }

@@ -31,6 +31,8 @@ export interface FileSystem {
   exists(path: string): Promise<boolean>;
   /** Makes every creation, rename and removal in this directory so far durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Bytes that this process may still write to the file system that holds `path`. */
+  freeBytes(path: string): Promise<number>;
   /**
    * Takes an exclusive lock that the kernel releases when the process dies.
    * Rejects with code `ELOCKED` when somebody holds it. `path` is created when missing.

@@ -2,6 +2,7 @@
 
 /** The codes that a platform reports by itself or in a simulation, with the words that the C library has for them. */
 const descriptions = {
+  EAGAIN: "resource temporarily unavailable",
   EBADF: "bad file descriptor",
   EEXIST: "file already exists",
   EINVAL: "invalid argument",

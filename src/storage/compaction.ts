@@ -18,6 +18,7 @@ import { DocDBError } from "../base/errors.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { encodeDataRecords, type Mutation } from "./commit.ts";
+import { diskFull } from "./disk-errors.ts";
 import { DataFile, createDataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import { dataRecordHeaderBytes } from "./data-format.ts";
@@ -51,7 +52,10 @@ export interface CompactionProgress {
 export async function moveLiveRecords(parts: StoreParts, watch: CompactionWatch): Promise<CompactionProgress> {
   const { data, index } = parts;
   if (watch.stopped()) throw stopped();
-  if (data.previous === undefined) await startGeneration(parts);
+  if (data.previous === undefined) {
+    await checkSpace(parts);
+    await startGeneration(parts);
+  }
   const turn = new Turn(parts.platform.clock);
   const bytesTotal = liveBytes(index);
   let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
@@ -93,6 +97,19 @@ function bytesOf(moved: readonly Live[]): number {
   return moved.reduce((total, { entry }) => total + entry.length, 0);
 }
 
+/**
+ * A compaction that fills the disk half-way would only make things worse: its copies count and can't be taken back, and
+ * writes find no space any more. DISK_FULL when what is to be copied, and an eighth more for writes, doesn't fit.
+ */
+async function checkSpace({ platform, layout, index }: StoreParts): Promise<void> {
+  const live = liveBytes(index);
+  const needed = live + Math.ceil(live / 8);
+  const free = await platform.fs.freeBytes(layout.dataDirectory);
+  if (free >= needed) return;
+  const message = `A compaction needs ${needed} bytes for its copies, and ${free} are free. Free some space.`;
+  throw diskFull(message);
+}
+
 async function startGeneration(parts: StoreParts): Promise<void> {
   const { platform, layout, databaseId, data, index, committer } = parts;
   const header = {
@@ -103,7 +120,12 @@ async function startGeneration(parts: StoreParts): Promise<void> {
   // A name that an older compaction gave away must not come back over the new file.
   await platform.fs.syncDirectory(layout.dataDirectory);
   await removeIfThere(platform.fs, layout.compact);
-  await createDataFile(platform.fs, layout.compact, header);
+  try {
+    await createDataFile(platform.fs, layout.compact, header);
+  } catch (error) {
+    await removeIfThere(platform.fs, layout.compact).catch(() => undefined);
+    throw error;
+  }
   await platform.fs.syncDirectory(layout.dataDirectory);
   const file = await DataFile.open(platform.fs, layout.compact);
   try {

@@ -1,7 +1,11 @@
 // What callers are told when the disk is full or fails.
 
 import { DocDBError } from "../base/errors.ts";
+import { isFromNamesInDoubt, type NamesInDoubt } from "../platform/careful-file-system.ts";
 import { isErrno } from "../platform/file-io.ts";
+
+/** Time after which trying again on a full disk makes sense. */
+const diskFullRetryMs = 1_000;
 
 /** A failure after which nothing may be written until the database is opened again. */
 export class FatalWriteError extends Error {
@@ -13,8 +17,8 @@ export class FatalWriteError extends Error {
  * system are returned as they are.
  */
 export function diskError(what: string, error: unknown): unknown {
-  if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {
-    return new DocDBError("DISK_FULL", `${what}: the disk is full. Free some space and try again.`, { cause: error });
+  if (isDiskFull(error)) {
+    return diskFull(`${what}: the disk is full. Free some space and try again.`, error);
   }
   if (error instanceof DocDBError || !isDiskFailure(error)) return error;
   return new DocDBError("IO_ERROR", `${what}: the disk failed (${(error as Error).message}).`, { cause: error });
@@ -26,16 +30,38 @@ export function isDiskFailure(error: unknown): boolean {
   return error instanceof Error && "syscall" in error;
 }
 
+/** Whether the system had no space, or the user's quota none. */
+export function isDiskFull(error: unknown): boolean {
+  return isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT");
+}
+
+/** No space was left for something. Space may come back at any time, so clients are told to try again. */
+export function diskFull(message: string, cause?: unknown): DocDBError {
+  return new DocDBError("DISK_FULL", message, { cause, retryAfterMs: diskFullRetryMs });
+}
+
 /** The error for a group that could not be written and was taken back. */
 export function writeError(error: unknown): DocDBError {
-  if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {
+  if (isDiskFull(error)) {
     const message =
       "The disk is full: the write was refused and nothing of it was kept. Free some space and try again.";
-    return new DocDBError("DISK_FULL", message, { cause: error, retryAfterMs: 1000 });
+    return diskFull(message, error);
   }
   const message =
     "The disk failed: the write was refused and nothing of it was kept. The server's log has the details.";
   return new DocDBError("IO_ERROR", message, { cause: error });
+}
+
+/** Why a database is read-only that can't make names of files durable. */
+export function namesLost({ path }: NamesInDoubt): string {
+  return `the disk failed to make names in ${path} durable.`;
+}
+
+/** The error for a database that can't be written any more. */
+export function readOnlyError(what: string, cause: unknown): DocDBError {
+  const remedy = isFromNamesInDoubt(cause) ? "Restart the server" : "Close and open it again";
+  const message = `The database is read-only: ${what} Reads go on. ${remedy} when the disk is sound.`;
+  return new DocDBError("DATABASE_READ_ONLY", message, { cause });
 }
 
 /** The error for a group that may or may not survive. */

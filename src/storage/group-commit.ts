@@ -11,6 +11,7 @@
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { sabotaged } from "../base/sabotage.ts";
+import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import type { Clock, Timer } from "../platform/platform.ts";
 import {
   type Commit,
@@ -22,7 +23,7 @@ import {
   walBytesOf,
 } from "./commit.ts";
 import type { DataFiles } from "./data-files.ts";
-import { FatalWriteError, isDiskFailure, outcomeUnknown, writeError } from "./disk-errors.ts";
+import { FatalWriteError, isDiskFailure, namesLost, outcomeUnknown, readOnlyError, writeError } from "./disk-errors.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
 
@@ -93,7 +94,7 @@ export class GroupCommit {
   #settled = 0;
   #readOnly: DocDBError | undefined;
   /** Groups and fsyncs so far, for statistics. */
-  readonly counts = { groups: 0, commits: 0, syncs: 0 };
+  readonly counts = { groups: 0, commits: 0, syncs: 0, syncMs: 0 };
 
   constructor(
     options: GroupCommitOptions,
@@ -175,8 +176,7 @@ export class GroupCommit {
    */
   latch(what: string, cause: unknown): DocDBError {
     if (this.#readOnly === undefined) {
-      const message = `The database is read-only: ${what} Reads go on. Close and open it again when the disk is sound.`;
-      this.#readOnly = new DocDBError("DATABASE_READ_ONLY", message, { cause });
+      this.#readOnly = readOnlyError(what, cause);
       this.#listener.onReadOnly(this.#readOnly);
     }
     return this.#readOnly;
@@ -286,12 +286,14 @@ export class GroupCommit {
   async #syncNow(): Promise<void> {
     if (this.#readOnly !== undefined) throw this.#readOnly;
     if (!this.#wal.isOpen || this.#durableOffset === this.#wal.size) return;
+    const startedMs = this.#clock.monotonicMs();
     try {
       await this.#wal.datasync();
     } catch (error) {
       throw this.latch("the disk failed to make the WAL durable.", error);
     }
     this.counts.syncs++;
+    this.counts.syncMs += this.#clock.monotonicMs() - startedMs;
     this.#durableOffset = this.#wal.size;
   }
 
@@ -310,6 +312,7 @@ export class GroupCommit {
   async #undo(error: unknown): Promise<DocDBError> {
     if (!isDiskFailure(error)) throw error;
     if (error instanceof DocDBError) return error;
+    if (error instanceof NamesInDoubt) return this.latch(namesLost(error), error);
     if (error instanceof FatalWriteError) return this.latch("the WAL could not change over to a new segment.", error);
     try {
       await this.#data.current.discard();

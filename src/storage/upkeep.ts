@@ -4,10 +4,13 @@
 // 1. At most one checkpoint and one compaction are under way; who asks meanwhile joins them, or the one that follows.
 // 2. What fails here loses nothing: the WAL grows until a checkpoint succeeds, the data files until a compaction does.
 
+import { DocDBError } from "../base/errors.ts";
+import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
-import { diskError } from "./disk-errors.ts";
+import { diskError, namesLost } from "./disk-errors.ts";
 import type { GivenUpFiles } from "./given-up-files.ts";
+import { Later } from "./later.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { type Checkpoint, trimSegments } from "./trim.ts";
@@ -39,6 +42,8 @@ export class Upkeep {
   #compacting: Promise<CompactionResult> | undefined;
   readonly #onProgress = new Set<(progress: CompactionProgress) => void>();
   #closing = false;
+  readonly #checkpointLater: Later;
+  readonly #compactLater: Later;
 
   constructor(options: StoreOptions, parts: StoreParts, givenUp: GivenUpFiles, opening: OpeningCheckpoint) {
     this.#options = options;
@@ -47,6 +52,9 @@ export class Upkeep {
     this.#checkpointVersion = opening.version;
     this.#walBytes = opening.walBytes;
     this.#checkpointAt = options.checkpointBytes;
+    const { clock } = options.platform;
+    this.#checkpointLater = new Later(clock, () => void this.#automaticCheckpoint());
+    this.#compactLater = new Later(clock, () => this.#compactIfDue());
   }
 
   /** Takes up what the last process left: a WAL that is due for a checkpoint, a compaction that did not end. */
@@ -103,6 +111,8 @@ export class Upkeep {
   /** Asks long work to end soon; nothing starts by itself any more. */
   stop(): void {
     this.#closing = true;
+    this.#checkpointLater.stop();
+    this.#compactLater.stop();
   }
 
   /** Waits for what is under way. */
@@ -141,20 +151,41 @@ export class Upkeep {
       } finally {
         this.#givenUp.add(previous);
       }
+      this.#compactLater.succeeded();
       return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#parts.data.bytes) };
     } catch (error) {
-      throw diskError("The compaction did not end; what it did is kept", error);
+      throw this.#explained("The compaction did not end; what it did is kept", error);
     }
+  }
+
+  /** Starts a compaction, or takes up one that did not end, if there is reason to. */
+  #compactIfDue(): void {
+    const { compactionBytes, compactionDeadRatio } = this.#options;
+    const { data, index } = this.#parts;
+    const unfinished = data.previous !== undefined;
+    if (unfinished || wantsCompaction(data, index, compactionBytes, compactionDeadRatio)) this.#compactInBackground();
   }
 
   #compactInBackground(): void {
     if (this.#closing || this.#compacting !== undefined) return;
-    this.compact().catch((error: unknown) => this.#warn("a compaction failed; it goes on with the next one", error));
+    this.compact().catch((error: unknown) => {
+      this.#warn("a compaction failed; it goes on with the next one", error);
+      // A record that can't be read doesn't mend by itself.
+      const canMend = !(error instanceof DocDBError && error.code === "DOCUMENT_CORRUPT");
+      if (canMend && this.#parts.committer.readOnly === undefined) this.#compactLater.failed();
+    });
   }
 
   #warn(message: string, error: unknown): void {
     const { layout, observer } = this.#options;
     observer.event("warn", message, { database: layout.database, error });
+  }
+
+  /** What to answer with. A directory that can't be trusted ends all writing. */
+  #explained(what: string, error: unknown): unknown {
+    return error instanceof NamesInDoubt
+      ? this.#parts.committer.latch(namesLost(error), error)
+      : diskError(what, error);
   }
 
   async #writeCheckpoint(closing: boolean): Promise<number> {
@@ -166,31 +197,33 @@ export class Upkeep {
       checkpoint = await writeCheckpoint(this.#parts, closing);
       this.#checkpointVersion = checkpoint.version;
       this.#walBytes -= walBytes;
+      this.#checkpointLater.succeeded();
       if (this.#parts.data.previous === undefined && this.#parts.data.needsAdoption) {
         await adoptCompacted(platform.fs, layout, this.#parts.data);
       }
     } catch (error) {
-      throw diskError("No checkpoint was written", error);
+      throw this.#explained("No checkpoint was written", error);
     }
     try {
       if (trimAfterCheckpoint) await trimSegments(platform.fs, layout, checkpoint, keepSegments);
     } catch (error) {
+      if (error instanceof NamesInDoubt) throw this.#parts.committer.latch(namesLost(error), error);
       this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
     }
     return this.#checkpointVersion;
   }
 
   async #automaticCheckpoint(): Promise<void> {
-    const { checkpointBytes, compactionBytes, compactionDeadRatio } = this.#options;
+    const { checkpointBytes } = this.#options;
     try {
       await this.checkpoint();
       this.#checkpointAt = checkpointBytes;
     } catch (error) {
       this.#checkpointAt = this.#walBytes + checkpointBytes / 8;
       this.#warn("a checkpoint failed; the WAL grows until one succeeds", error);
+      if (this.#parts.committer.readOnly === undefined) this.#checkpointLater.failed();
       return;
     }
-    if (wantsCompaction(this.#parts.data, this.#parts.index, compactionBytes, compactionDeadRatio))
-      this.#compactInBackground();
+    this.#compactIfDue();
   }
 }

@@ -5,12 +5,13 @@
 //   1. `.wal.new` with its header and first groups; datasync; directory sync
 //   2. `.wal` -> `.wal.N`; directory sync
 //   3. `.wal.new` -> `.wal`; directory sync
-// Until step 2 a failure changes nothing; from then on it must end all writing until the database is opened again.
+// Until step 2 a failure changes nothing, and a rename that found no space has changed nothing either; from then on a
+// failure must end all writing until the database is opened again.
 
 import { assert } from "../base/assert.ts";
 import { isErrno, writeFully } from "../platform/file-io.ts";
 import type { File, FileSystem, Platform } from "../platform/platform.ts";
-import { FatalWriteError } from "./disk-errors.ts";
+import { FatalWriteError, isDiskFull } from "./disk-errors.ts";
 import type { Layout } from "./layout.ts";
 import { encodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./wal-format.ts";
 
@@ -85,8 +86,12 @@ export class WalLog {
     try {
       await activateNext(fs, this.#layout, this.#newest);
     } catch (error) {
+      await file.close().catch(() => undefined);
+      if (error instanceof NothingRenamed) {
+        await removeIfThere(fs, this.#layout.nextSegment).catch(() => undefined);
+        throw error.cause;
+      }
       this.#halfChanged = true;
-      await file.close();
       throw new FatalWriteError("The WAL could not change over to a new segment.", { cause: error });
     }
     const old = this.#file;
@@ -135,17 +140,26 @@ export class WalLog {
       await fs.syncDirectory(this.#layout.walDirectory);
       return file;
     } catch (error) {
-      await file.close();
+      await file.close().catch(() => undefined);
       await removeIfThere(fs, this.#layout.nextSegment).catch(() => undefined);
       throw error;
     }
   }
 }
 
+/** Step 2 found no space for the new name: the old segment is still active. */
+class NothingRenamed extends Error {
+  override readonly name = "NothingRenamed";
+}
+
 /** Steps 2 and 3 above; also what recovery does when it finds step 2 done and step 3 not. */
 export async function activateNext(fs: FileSystem, layout: Layout, oldSegment: number): Promise<void> {
   if (await fs.exists(layout.activeSegment)) {
-    await fs.rename(layout.activeSegment, layout.segment(oldSegment));
+    try {
+      await fs.rename(layout.activeSegment, layout.segment(oldSegment));
+    } catch (error) {
+      throw isDiskFull(error) ? new NothingRenamed("no space for a name", { cause: error }) : error;
+    }
     await fs.syncDirectory(layout.walDirectory);
   }
   await fs.rename(layout.nextSegment, layout.activeSegment);

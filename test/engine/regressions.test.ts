@@ -38,6 +38,14 @@ test("what is acknowledged after a deletion that failed is still there after a r
   }
 });
 
+/** Ends the faults. A failed sync of a directory takes a new process too: then this returns true. */
+async function recovered(db: SimulatedEngine): Promise<boolean> {
+  const inDoubt = db.machine.faults.struck.some(({ call }) => call === "syncDirectory");
+  db.machine.faults.clear();
+  if (inDoubt) await db.crash();
+  return inDoubt;
+}
+
 test("a deletion that failed can be repeated, whatever failed", async (t) => {
   // The other side of the same: a database that is neither there nor gone must not stay so until a restart.
   const codes = new Set<string>();
@@ -48,8 +56,9 @@ test("a deletion that failed can be repeated, whatever failed", async (t) => {
       db.machine.faults.failAt(db.machine.ioCount + io, fault);
       const code = await db.codeOf(remove);
       codes.add(code);
-      db.machine.faults.clear();
-      if (code !== "none") t.is(await db.codeOf(remove), "none", `${fault} at I/O ${io}`);
+      // A start ends the deletion that it finds.
+      const answers = (await recovered(db)) ? ["none", "DATABASE_NOT_FOUND"] : ["none"];
+      if (code !== "none") t.true(answers.includes(await db.codeOf(remove)), `${fault} at I/O ${io}`);
       t.is(await db.codeOf(make), "none", `${fault} at I/O ${io}`);
       await db.crash();
       t.is(await db.read(1n), "DOCUMENT_NOT_FOUND", `${fault} at I/O ${io}`);
@@ -120,7 +129,7 @@ test("a creation that failed can be repeated, whatever failed", async (t) => {
       db.machine.faults.failAt(db.machine.ioCount + io, fault);
       const code = await db.codeOf(make);
       firstCodes.add(code);
-      db.machine.faults.clear();
+      await recovered(db);
       const info = await codeOf(db.run({ op: "getDatabase", database: "d" }));
       if (code !== "none" && info !== "none") t.is(await db.codeOf(make), "none", `${fault} at I/O ${io}`);
       t.is(await db.codeOf(write(1n)), "none", `${fault} at I/O ${io}`);

@@ -1,6 +1,7 @@
 // Every point of one workload: a crash at each I/O, each with what may survive it; a crash at each I/O of the recovery
 // after it; each I/O failing, once and from then on. Each function returns how many points it judged.
 
+import { fits } from "../../src/platform/sim/faults.ts";
 import { type Mishap, runWorkload, type Workload, workloadOf } from "./exhaustive-run.ts";
 
 /** One in so many crashes gets a second crash, at every I/O of its recovery. */
@@ -13,6 +14,20 @@ const crashes: readonly Omit<NonNullable<Mishap["crash"]>, "io">[] = [
   { kind: "power", survival: "keep" },
   { kind: "power", survival: "torn" },
   { kind: "kill" },
+];
+
+/** What may happen to an I/O, once or from then on. */
+const failures: readonly Omit<NonNullable<Mishap["fault"]>, "io">[] = [
+  { kind: "error" },
+  { kind: "error", forever: true },
+  { kind: "syncFailure" },
+  { kind: "syncFailure", forever: true },
+  { kind: "syncRefusal" },
+  { kind: "noSpace" },
+  { kind: "noSpace", forever: true },
+  { kind: "noNameSpace" },
+  { kind: "shortWrite" },
+  { kind: "busy" },
 ];
 
 /** All of the three below, for the workload with this number. */
@@ -45,15 +60,16 @@ export async function crashTwice(workload: Workload): Promise<number> {
   return points;
 }
 
-export async function failEverywhere(workload: Workload): Promise<number> {
+/** Every I/O failing in every way that fits it, or in one of so many `every` ways. */
+export async function failEverywhere(workload: Workload, every = 1): Promise<number> {
   const { calls } = await runWorkload(workload, {});
+  let points = 0;
   for (const [i, call] of calls.entries()) {
-    const [io, again] = [i + 1, i % againEvery === 0];
-    // A directory whose failed sync lost its names for good can't be made sound from above.
-    const kind = call === "syncDirectory" ? "syncRefusal" : "error";
-    await runWorkload(workload, { fault: { io, kind }, again });
-    await runWorkload(workload, { fault: { io, kind: "error", forever: true }, again });
-    await runWorkload(workload, { fault: { io, kind: "noSpace", forever: true }, again });
+    for (const [j, failure] of failures.entries()) {
+      if (!fits(failure.kind, call) || (i + j + workload.seed) % every > 0) continue;
+      await runWorkload(workload, { fault: { io: i + 1, ...failure }, again: i % againEvery === 0 });
+      points++;
+    }
   }
-  return 3 * calls.length;
+  return points;
 }

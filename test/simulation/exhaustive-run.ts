@@ -15,14 +15,20 @@ import { readDocument } from "./simulated-clients.ts";
 const directory = "/db";
 const database = "d";
 
+/** Answers that a sound server gives too. */
+const conflicts: readonly ErrorCode[] = ["DOCUMENT_EXISTS", "DOCUMENT_NOT_FOUND"];
+
 /** Answers that prove that nothing was kept. */
-const refusals: readonly ErrorCode[] = [
-  "DOCUMENT_EXISTS",
-  "DOCUMENT_NOT_FOUND",
-  "VERSION_MISMATCH",
-  "DISK_FULL",
-  "DATABASE_READ_ONLY",
-];
+const refusals: readonly ErrorCode[] = [...conflicts, "DISK_FULL", "DATABASE_READ_ONLY"];
+
+/** What is written to see that writing works. */
+const afterwards: WriteOperation = {
+  kind: "update",
+  collection: "",
+  id: 1n,
+  json: Buffer.from("after"),
+  allowMissing: true,
+};
 
 /** A step: writes that are asked for at the same time, each a commit of its own; or something else to do alone. */
 type Step =
@@ -42,7 +48,7 @@ export interface Mishap {
   readonly crash?: { readonly io: number; readonly kind: CrashKind; readonly survival?: Survival };
   /** A crash of the recovery that follows `crash`, at the n-th I/O of it. */
   readonly secondCrash?: { readonly io: number; readonly survival: Survival };
-  /** `forever`: every later I/O that it fits fails too, until the boot after. */
+  /** With `forever` every later I/O that the fault fits fails too, until the workload has ended. */
   readonly fault?: { readonly io: number; readonly kind: FaultKind; readonly forever?: boolean };
   /** Whether the recovered database is also written to, closed, opened and judged once more. */
   readonly again?: boolean;
@@ -95,10 +101,10 @@ export async function runWorkload(workload: Workload, mishap: Mishap): Promise<R
   machine.beforeIo = (_io, call): void => void calls.push(call);
   const { crash, secondCrash, fault } = mishap;
   try {
-    if (fault?.forever === true) failForever(machine, fault.io, fault.kind);
+    if (fault?.forever === true) machine.faults.failFrom(fault.io, fault.kind);
     else if (fault !== undefined) machine.faults.failAt(fault.io, fault.kind);
     if (crash !== undefined) machine.crashAtIo(crash.io, crash.kind, crash.survival);
-    await untilCrash(machine, firstBoot(machine, workload, model), fault !== undefined);
+    await untilCrash(machine, firstBoot(machine, workload, model, fault?.kind), fault !== undefined);
     machine.faults.clear();
     machine.beforeIo = undefined;
     // What stayed in memory of a failed disk must not outlive a power cut unnoticed.
@@ -122,12 +128,6 @@ export async function runWorkload(workload: Workload, mishap: Mishap): Promise<R
       `${what}: ${reason}\n${machine.trace.slice(-Number(process.env["DOCDB_TRACE_LINES"] ?? 60)).join("\n")}`,
     );
   }
-}
-
-/** A directory whose failed sync lost its names for good can't be made sound from above: its syncs are refused. */
-function failForever(machine: SimulatedMachine, io: number, kind: FaultKind): void {
-  if (kind === "error") machine.faults.failFrom(io, "syncRefusal", /^[^.]*$/);
-  machine.faults.failFrom(io, kind);
 }
 
 async function untilCrash(machine: SimulatedMachine, work: Promise<void>, faulty: boolean): Promise<void> {
@@ -166,28 +166,66 @@ async function emptyDatabase(): Promise<SimulatedMachine> {
   return machine;
 }
 
-async function firstBoot(machine: SimulatedMachine, workload: Workload, model: CommitModel): Promise<void> {
+async function firstBoot(
+  machine: SimulatedMachine,
+  workload: Workload,
+  model: CommitModel,
+  fault: FaultKind | undefined,
+): Promise<void> {
   const engine = await openEngine(machine, workload.mode);
-  if (workload.fresh) await engine.execute({ op: "createDatabase", database });
-  for (const step of workload.steps) await runStep(engine, model, step);
+  const harmless = fault === undefined || fault === "busy" || fault === "shortWrite";
+  if (workload.fresh) await tolerate(harmless, engine.execute({ op: "createDatabase", database }));
+  for (const step of workload.steps) await runStep(engine, model, step, harmless);
+  if (fault !== undefined && !(await comesBack(machine, engine, model, fault))) return;
   await engine.close();
+}
+
+/**
+ * When the disk is sound again, so is the database: at once after it was full, otherwise when it was closed and opened.
+ * Only a directory whose sync failed takes a new process: then this returns false, and power is cut next.
+ */
+async function comesBack(
+  machine: SimulatedMachine,
+  engine: Engine,
+  model: CommitModel,
+  fault: FaultKind,
+): Promise<boolean> {
+  const inDoubt = machine.faults.struck.some(({ call }) => call === "syncDirectory");
+  machine.faults.clear();
+  await tolerate(!inDoubt, engine.execute({ op: "openDatabase", database, createIfMissing: true }));
+  if (fault !== "noSpace") await tolerate(!inDoubt, engine.execute({ op: "closeDatabase", database }));
+  await write(engine, model, [afterwards], !inDoubt);
+  if (inDoubt) return false;
+  await tolerate(true, engine.execute({ op: "checkpointDatabase", database }));
+  await tolerate(true, engine.execute({ op: "compactDatabase", database }));
+  await write(engine, model, [afterwards]);
+  if (engine.databases()[0]?.state !== "open") throw new Violation("the database did not come back");
+  return true;
+}
+
+/** Waits for something that only a failing disk may break. */
+async function tolerate(mustWork: boolean, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (mustWork || !(error instanceof DocDBError)) throw new Violation(`it must work: ${String(error)}`);
+  }
 }
 
 const commandOf = { checkpoint: "checkpointDatabase", reopen: "closeDatabase", compact: "compactDatabase" } as const;
 
-async function runStep(engine: Engine, model: CommitModel, step: Step): Promise<void> {
+async function runStep(engine: Engine, model: CommitModel, step: Step, mustWork: boolean): Promise<void> {
   if (step.do === "write") {
-    await Promise.all(step.commits.map((operations) => write(engine, model, operations)));
-    return;
-  }
-  try {
-    await engine.execute({ op: commandOf[step.do], database });
-  } catch (error) {
-    if (error instanceof Violation) throw error;
-  }
+    await Promise.all(step.commits.map((operations) => write(engine, model, operations, mustWork)));
+  } else await tolerate(mustWork, engine.execute({ op: commandOf[step.do], database }));
 }
 
-async function write(engine: Engine, model: CommitModel, planned: readonly WriteOperation[]): Promise<void> {
+async function write(
+  engine: Engine,
+  model: CommitModel,
+  planned: readonly WriteOperation[],
+  mustWork = true,
+): Promise<void> {
   const number = model.nextNumber();
   const operations = planned.map((operation, i) => withMark(operation, `${number}.${i}`));
   const attempt = model.begin(operations.map(plannedWrite));
@@ -198,8 +236,9 @@ async function write(engine: Engine, model: CommitModel, planned: readonly Write
     if (first?.ok !== true) throw new Violation("an atomic batch that succeeded has no outcome");
     model.acknowledged(attempt, first.value.version);
   } catch (error) {
-    if (error instanceof Violation) throw error;
-    if (error instanceof DocDBError && refusals.includes(error.code)) model.refused(attempt);
+    if (!(error instanceof DocDBError)) throw error;
+    if (mustWork && !conflicts.includes(error.code)) throw new Violation(`a write must work: ${String(error)}`);
+    if (refusals.includes(error.code)) model.refused(attempt);
   }
 }
 
@@ -230,7 +269,7 @@ async function laterBoot(
 ): Promise<void> {
   const engine = await openEngine(machine, workload.mode);
   if (engine.databases().length === 0) {
-    if (model.keys.length > 0) throw new Violation("the database is gone");
+    if (model.keys.some((key) => model.floor(key) > 0)) throw new Violation("the database is gone");
     await engine.execute({ op: "createDatabase", database });
   }
   const state = new Map<string, Seen>();
@@ -238,7 +277,6 @@ async function laterBoot(
   const { version } = await engine.execute({ op: "checkpointDatabase", database });
   model.recovered(state, version, false);
   if (!andWrite) return;
-  const update = { kind: "update", collection: "", id: 1n, json: Buffer.from("after"), allowMissing: true } as const;
-  await write(engine, model, [update]);
+  await write(engine, model, [afterwards]);
   await engine.close();
 }

@@ -1,10 +1,14 @@
 // Every point of short workloads; every-point.ts says which there are. The torture does this with 500 workloads.
 
 import test from "ava";
+import { plant } from "../../src/base/sabotage.ts";
+import { Violation } from "./commit-model.ts";
 import { crashEverywhere, crashTwice, failEverywhere } from "./every-point.ts";
-import { type Workload, workloadOf } from "./exhaustive-run.ts";
+import { runWorkload, type Workload, workloadOf } from "./exhaustive-run.ts";
 
 const workloads = 20;
+/** Of the ways in which an I/O may fail one in so many is tried here; the torture tries all. */
+const failuresEvery = 4;
 
 /** Judges one in `every` workloads, and returns how many points that were. */
 async function judge(points: (workload: Workload) => Promise<number>, every = 1): Promise<number> {
@@ -28,8 +32,25 @@ test.serial("a crash at any I/O of a recovery leaves what the next recovery need
 test.serial(
   "any I/O may fail, once or for good: nothing acknowledged is lost, and nothing refused comes back",
   async (t) => {
-    const points = await judge(failEverywhere);
+    const points = await judge((workload) => failEverywhere(workload, failuresEvery));
     t.log(`${points} failed I/Os`);
-    t.true(points > workloads * 75);
+    t.true(points > (workloads * 200) / failuresEvery);
   },
 );
+
+test.serial("a directory that is trusted after its sync failed is caught", async (t) => {
+  const remove = plant("directory-trusted-after-failed-sync");
+  try {
+    await t.throwsAsync(judge(failDirectorySyncs), { instanceOf: Violation });
+  } finally {
+    remove();
+  }
+});
+
+async function failDirectorySyncs(workload: Workload): Promise<number> {
+  const { calls } = await runWorkload(workload, {});
+  for (const [i, call] of calls.entries()) {
+    if (call === "syncDirectory") await runWorkload(workload, { fault: { io: i + 1, kind: "syncFailure" } });
+  }
+  return calls.length;
+}

@@ -8,10 +8,12 @@ import { runSeed } from "./simulated-run.ts";
 
 /**
  * The simulation can't tell whether a refusal was right: test/engine/database.test.ts can. test/isolation/ catches what
- * concerns transactions.
+ * concerns transactions; exhaustive.test.ts the one about directories, which takes a database that is opened again in
+ * the same process.
  */
 type CaughtElsewhere =
   | "abort-keeps-pending"
+  | "directory-trusted-after-failed-sync"
   | "old-versions-reclaimed-early"
   | "commit-skips-ranges"
   | "commit-ignores-pending"

@@ -17,27 +17,30 @@ test("a change of segments whose directory sync was refused is made durable befo
   // `.wal` was renamed to `.wal.N` and the sync of the directory refused. Closed and opened in the same process, the
   // database finished the change on top of a rename that could still be undone: a power cut then kept the second rename
   // without the first, and segment N was gone.
+  // (The engine trusts no such directory any more. The store on its own must hold all the same.)
   let crashes = 0;
   for (let seed = 1; seed <= 150; seed++) {
-    const db = await engineWithDatabase({ segmentBytes: 600, checkpointBytes: 1e9 }, new SimulatedMachine(seed));
-    const { machine, engine } = db;
+    const db = await new StoredDatabase({ segmentBytes: 600 }, new SimulatedMachine(seed)).create();
+    const { machine } = db;
     cutPowerInHalfDoneChange(machine);
     const acknowledged: bigint[] = [];
-    const work = async (): Promise<void> => {
-      const write = (id: bigint): Promise<unknown> =>
-        engine.execute({ op: "writeDocument", database: "d", operation: update(id, `"${"q".repeat(150)}"`) });
-      for (let id = 1n; id <= 20n && (await codeOf(write(id))) === "none"; id++) acknowledged.push(id);
-      await engine.execute({ op: "closeDatabase", database: "d" });
-      if ((await codeOf(write(99n))) === "none") acknowledged.push(99n);
+    const write = async (id: bigint): Promise<string | undefined> => {
+      const code = await codeOf(db.commit(put(id, "q".repeat(150))));
+      if (code === "none") acknowledged.push(id);
+      return code;
     };
-    const crashed = await machine.run(work()).catch((error: unknown) => error);
-    if (crashed instanceof SimulatedCrash) crashes++;
-    else machine.crash("power", "subset");
+    for (let id = 1n; id <= 20n && (await write(id)) === "none"; id++);
+    const reopened = await db.open().catch((error: unknown) => error);
+    if (reopened instanceof SimulatedCrash) crashes++;
+    else {
+      await write(99n);
+      machine.crash("power", "subset");
+    }
     machine.beforeIo = undefined;
     machine.faults.clear();
-    await db.start();
+    await db.open();
     t.true(acknowledged.length > 0);
-    for (const id of acknowledged) t.is(await db.read(id), `"${"q".repeat(150)}"`, `seed ${seed}, document ${id}`);
+    for (const id of acknowledged) t.is(await db.read(id), "q".repeat(150), `seed ${seed}, document ${id}`);
   }
   t.true(crashes > 75, `only ${crashes} of 150 runs crashed where they should`);
 });

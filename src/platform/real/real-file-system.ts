@@ -59,6 +59,11 @@ export class RealFileSystem implements FileSystem {
     }
   }
 
+  async freeBytes(path: string): Promise<number> {
+    const { bavail, bsize } = await fsPromises.statfs(path);
+    return bavail * bsize;
+  }
+
   async lock(path: string): Promise<Lock> {
     return lockForProcess(path);
   }

@@ -20,7 +20,8 @@ export type IoKind =
   | "exists"
   | "syncDirectory"
   | "lock"
-  | "unlock";
+  | "unlock"
+  | "statfs";
 
 /**
  * What can go wrong.
@@ -33,6 +34,8 @@ export type IoKind =
  * - `syncRefusal`: EIO; the changes stay dirty: a power cut may leave any of them, a later sync makes them durable.
  * - `noSpace`: the disk is full: a write stops short and the file's next one fails with ENOSPC, as do new names at
  *   once.
+ * - `noNameSpace`: the directory has no room for a new name: ENOSPC, and nothing was done.
+ * - `busy`: EAGAIN; nothing was done, and the same call may succeed the next time.
  * - `shortWrite`: a write stops short for no reason.
  * - `misdirectedWrite`: a write reports success and lands elsewhere in the file.
  * - `lostWrite`: a write reports success, is readable, and never reaches the disk.
@@ -46,6 +49,8 @@ export type FaultKind =
   | "syncFailure"
   | "syncRefusal"
   | "noSpace"
+  | "noNameSpace"
+  | "busy"
   | "shortWrite"
   | "misdirectedWrite"
   | "lostWrite"
@@ -60,6 +65,8 @@ const fitting: Readonly<Record<FaultKind, readonly IoKind[] | undefined>> = {
   syncFailure: ["datasync", "syncDirectory"],
   syncRefusal: ["datasync", "syncDirectory"],
   noSpace: ["write", "create", "mkdir"],
+  noNameSpace: ["create", "mkdir", "rename"],
+  busy: ["open", "create", "read", "size", "rename", "unlink", "readdir", "exists", "statfs"],
   shortWrite: ["write"],
   misdirectedWrite: ["write"],
   lostWrite: ["write"],
@@ -138,6 +145,7 @@ export class Faults {
   }
 }
 
-function fits(fault: FaultKind, call: IoKind): boolean {
+/** Whether a fault can strike a call. */
+export function fits(fault: FaultKind, call: IoKind): boolean {
   return fitting[fault]?.includes(call) ?? true;
 }

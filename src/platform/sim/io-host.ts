@@ -13,7 +13,10 @@ export interface Operation<T> {
   readonly detail?: string | number;
   /** Does it; a thrown error is the call's answer. */
   perform(): T;
-  /** Does it with a fault. Without this method nothing happens, and the answer is EIO (ENOSPC for `noSpace`). */
+  /**
+   * Does it with a fault. Without this method nothing happens, and the answer is EIO (ENOSPC when space is what lacks,
+   * EAGAIN for `busy`).
+   */
   fail?(fault: FaultKind): T;
   /** What is done of it when the process dies while it is under way; without this method, all. */
   interrupt?(): void;
@@ -33,6 +36,7 @@ export interface IoHost {
 /** Does an operation, with a fault if there is one; returns or throws its answer. */
 export function performOperation<T>(operation: Operation<T>, fault: FaultKind | undefined): T {
   if (fault === undefined) return operation.perform();
+  if (fault === "busy") throw systemError("EAGAIN", operation.call, operation.path);
   if (operation.fail !== undefined) return operation.fail(fault);
-  throw systemError(fault === "noSpace" ? "ENOSPC" : "EIO", operation.call, operation.path);
+  throw systemError(fault === "noSpace" || fault === "noNameSpace" ? "ENOSPC" : "EIO", operation.call, operation.path);
 }

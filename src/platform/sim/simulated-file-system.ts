@@ -29,7 +29,7 @@ export class SimulatedFileSystem implements FileSystem {
     const { disk } = this.#host;
     const perform = (): void => disk.rename(from, to, false);
     const fail = (fault: FaultKind): void => {
-      if (fault !== "lostRename") throw systemError("EIO", "rename", from);
+      if (fault !== "lostRename") throw systemError(fault === "noNameSpace" ? "ENOSPC" : "EIO", "rename", from);
       disk.rename(from, to, true);
     };
     return this.#host.issue({ call: "rename", path: from, detail: `-> ${to}`, perform, fail });
@@ -54,13 +54,22 @@ export class SimulatedFileSystem implements FileSystem {
 
   syncDirectory(path: string): Promise<void> {
     const { tree } = this.#host.disk;
-    const perform = (): void => tree.sync(tree.directory(path, "fsync"));
+    const perform = (): void => tree.sync(tree.directory(path, "open"));
     const fail = (fault: FaultKind): void => {
-      const directory = tree.directory(path, "fsync");
+      const directory = tree.directory(path, "open");
       if (fault !== "syncRefusal") tree.dropChanges(directory);
       throw systemError("EIO", "fsync", path);
     };
     return this.#host.issue({ call: "syncDirectory", path, perform, fail });
+  }
+
+  freeBytes(path: string): Promise<number> {
+    const { disk } = this.#host;
+    return this.#host.issue({
+      call: "statfs",
+      path,
+      perform: () => Math.max(0, disk.capacityBytes - disk.usedBytes()),
+    });
   }
 
   lock(path: string): Promise<Lock> {
