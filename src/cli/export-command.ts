@@ -11,12 +11,13 @@ import { ProgressBar } from "./progress-bar.ts";
 interface Options extends ConnectionOptions {
   readonly output?: string;
   readonly withIds?: true;
+  readonly allowNewer?: true;
   readonly format: "ndjson" | "array";
 }
 
 const help = `
-Documents come in the order of their ids. In NDJSON a document whose text has line breaks is put on one line, which
-changes only white space; an array keeps every byte.
+Documents come in the order of their ids, all as of one version: what is written meanwhile is not in it. In NDJSON a
+document whose text has line breaks is put on one line, which changes only white space; an array keeps every byte.
 
 Examples:
   $ docdb export app/users > users.ndjson
@@ -30,6 +31,7 @@ export function addExportCommand(program: Command): void {
     .argument("<collection>", addressHelp)
     .option("--output <file>", "write to this file, which appears when it is whole (default: stdout)")
     .option("--with-ids", 'write {"id":"7","document":…}, as `docdb import --with-ids` reads it')
+    .option("--allow-newer", "if it takes over 5 minutes, go on with what is newer then instead of failing")
     .addOption(new Option("--format <format>", "how to lay it out").choices(["ndjson", "array"]).default("ndjson"))
     .addHelpText("after", help);
   withConnection(command).action(async (place: string, options: Options) => {
@@ -41,8 +43,11 @@ export function addExportCommand(program: Command): void {
       // A bar between the lines of data would spoil both.
       const bar = new ProgressBar(process.stderr, options.output !== undefined && options.json !== true);
       try {
-        const count = await writeAll(documents.list({ pageSize: 1_000 }), sink, options, (written) =>
-          bar.show(written, total && written / total),
+        const count = await writeAll(
+          documents.scan({ allowNewer: options.allowNewer === true }),
+          sink,
+          options,
+          (written) => bar.show(written, total && written / total),
         );
         await sink.finish();
         bar.clear();

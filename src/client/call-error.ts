@@ -50,6 +50,8 @@ const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
 const neverConnected = /^No connection established|^Channel closed before call started/;
 const neverProcessed = /^Stream refused by server|^Failed to start HTTP\/2 stream/;
 const notEncodable = /^Request message serialization failure/;
+/** A connection that ended in the middle of an answer. */
+const brokenOff = /Call ended without gRPC status/;
 const messageTooLarge = /^(Received|Attempted to send) message (with a size )?larger than/i;
 
 /** The error that a failed call is reported as. */
@@ -80,7 +82,7 @@ export function callError(error: ServiceError, facts: CallFacts): DocDBError {
     const message = `The connection to ${socket} failed after ${method} was sent (${details}).`;
     return failure("OUTCOME_UNKNOWN", message + outcome(kind), { socket, ...outcomeMetadata(kind) });
   }
-  if (error.code === status.INTERNAL || error.code === status.UNKNOWN) {
+  if ((error.code === status.INTERNAL || error.code === status.UNKNOWN) && !brokenOff.test(details)) {
     return failure("INTERNAL", `${method} failed: ${details}`);
   }
   return failure("UNREACHABLE", `The connection to ${socket} failed during ${method} (${details}).`, { socket });

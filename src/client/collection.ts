@@ -7,6 +7,7 @@ import type { CallOptions, Calls } from "./connection.ts";
 import { deletedNothing, Document, type DocumentStamp, stampOf } from "./document.ts";
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
+import { type ScanOptions, scanDocuments } from "./scan.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
 
 export interface CreateOptions extends CallOptions {
@@ -147,7 +148,8 @@ export class Collection<T> {
 
   /**
    * Yields the documents in the order of their ids, fetching page after page. Each page is read as of its own version:
-   * documents created or deleted meanwhile may show or not. `deadlineMs` is that of each page.
+   * documents created or deleted meanwhile may show or not (`scan` reads one version). `deadlineMs` is that of each
+   * page.
    */
   async *list(options: PageOptions = {}): AsyncGenerator<Document<T>, void, void> {
     let pageToken: string | undefined;
@@ -156,6 +158,16 @@ export class Collection<T> {
       yield* page.documents;
       pageToken = page.nextPageToken;
     } while (pageToken !== undefined);
+  }
+
+  /**
+   * Yields all documents in the order of their ids, as of one version: what is written meanwhile doesn't show. In a
+   * transaction, as of that and with its own writes. Leaving the loop ends the scan.
+   * SNAPSHOT_TOO_OLD when it takes longer than 5 minutes and `allowNewer` isn't set; DOCUMENT_CORRUPT at a damaged
+   * document, whose id is in the error's metadata: begin behind it.
+   */
+  scan(options: ScanOptions = {}): AsyncGenerator<Document<T>, void, void> {
+    return scanDocuments<T>(this.#connection, this.#address(), options);
   }
 
   /** Returns one page: the first, or the one that a page's `nextPageToken` asks for. */

@@ -9,6 +9,7 @@ import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type CallFacts, type CallKind, callError, cancelled, mayRepeat, tooLate } from "./call-error.ts";
 import { pauseMs, retryPolicy } from "./retry-policy.ts";
+import { serverStream } from "./server-stream.ts";
 
 /** What every call takes. */
 export interface CallOptions {
@@ -49,6 +50,14 @@ export interface Calls {
   read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
   /** Calls an RPC that changes something: it is applied at most once. */
   write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
+  /**
+   * Calls an RPC that answers with a stream, and repeats nothing. Without `deadlineMs` it may take as long as it does.
+   */
+  stream<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): AsyncIterable<Response>;
 }
 
 /** A connection to the server on one socket. It is made by the first call, and made again when it broke. */
@@ -59,6 +68,7 @@ export class Connection implements Calls {
   readonly #client: Client;
   readonly #running = new Set<Promise<unknown>>();
   #closed = false;
+  readonly #closing = new AbortController();
 
   /** INVALID_SETTING when no socket can have that path. */
   constructor(socket: string, defaultDeadlineMs: number) {
@@ -79,11 +89,26 @@ export class Connection implements Calls {
     return this.#track(this.#repeat("write", rpc, request, options));
   }
 
-  /** Waits for the calls that run, and closes the connection. Later calls are CANCELLED. */
+  stream<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    { deadlineMs = Number.POSITIVE_INFINITY, signal }: CallOptions,
+  ): AsyncIterable<Response> {
+    const facts = this.#facts("read", rpc.path);
+    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    return serverStream(this.#client, rpc, request, facts, { deadline: Date.now() + deadlineMs, signals });
+  }
+
+  /** Waits for the calls that run, but cancels streams, and closes the connection. Later calls are CANCELLED. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#closing.abort(new DocDBError("CANCELLED", "The connection was closed."));
     await Promise.allSettled(this.#running);
     this.#client.close();
+  }
+
+  #facts(kind: CallKind, path: string): CallFacts {
+    return { kind, method: path.slice(path.lastIndexOf("/") + 1), socket: this.socket };
   }
 
   async #track<Response>(call: Promise<Response>): Promise<Response> {
@@ -101,7 +126,7 @@ export class Connection implements Calls {
     request: Request,
     { deadlineMs = this.#defaultDeadlineMs, signal }: CallOptions,
   ): Promise<Response> {
-    const facts: CallFacts = { kind, method: rpc.path.slice(rpc.path.lastIndexOf("/") + 1), socket: this.socket };
+    const facts = this.#facts(kind, rpc.path);
     if (Number.isNaN(deadlineMs)) throw new DocDBError("INVALID_REQUEST", "`deadlineMs` is not a number.");
     if (this.#closed) throw new DocDBError("CANCELLED", `${facts.method} was called on a connection that is closed.`);
     const deadline = Date.now() + deadlineMs;

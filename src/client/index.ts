@@ -14,5 +14,6 @@ export { type DatabaseInfo, Databases, type DatabaseState } from "./databases.ts
 export { Document, type DocumentStamp } from "./document.ts";
 export type { DocumentId } from "./document-id.ts";
 export { JsonText, jsonText } from "./json-text.ts";
+export type { ScanOptions } from "./scan.ts";
 export type { Precondition } from "./precondition.ts";
 export { type Isolation, Transaction, type TransactionOptions } from "./transaction.ts";

@@ -79,6 +79,15 @@ export class Transaction implements Calls {
     return this.#calls.write(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options));
   }
 
+  /** Like `read`, for an RPC that answers with a stream. */
+  stream<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): AsyncIterable<Response> {
+    return this.#calls.stream(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options));
+  }
+
   /**
    * Sends the commit; resolves to its version, 0 when nothing was written. `db.transaction` calls it after the work.
    */

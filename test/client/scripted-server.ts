@@ -38,6 +38,22 @@ export function bareStatus(code: number, message: string): Step {
   return (stream) => endWith(stream, code, message, {});
 }
 
+/** Sends these messages, and then does what the next step says, or ends well. */
+export function send(messages: readonly Uint8Array[], then?: Step): Step {
+  return (stream, method) => {
+    const frames = messages.map((message) => {
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(message.length, 1);
+      return Buffer.concat([head, message]);
+    });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.respond({ ":status": 200, "content-type": "application/grpc+proto" }, { waitForTrailers: true });
+    if (then === undefined) stream.end(Buffer.concat(frames));
+    // What was written must have left before the connection breaks.
+    else stream.write(Buffer.concat(frames), () => setTimeout(() => then(stream, method), 50));
+  };
+}
+
 /** Refuses the stream, which promises that it wasn't processed. */
 export const refuse: Step = (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM);
 

@@ -1,0 +1,68 @@
+// Scans: all documents of a collection as of one version, however many there are and whatever is written meanwhile.
+
+import { DocumentServiceService as Rpcs, ScanDirection } from "../../gen/docdb/v1/document.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DocDBError } from "../base/errors.ts";
+import { mayRepeat } from "./call-error.ts";
+import type { CallOptions, Calls } from "./connection.ts";
+import { Document } from "./document.ts";
+import { type DocumentId, exactId } from "./document-id.ts";
+import { pauseMs, retryPolicy } from "./retry-policy.ts";
+
+export interface ScanOptions extends CallOptions {
+  /** The first id that may come, in the scan's direction. Default: from the first document on. */
+  readonly from?: DocumentId | undefined;
+  /** Whether to go from the greatest id to the least. Default: false. */
+  readonly reverse?: boolean | undefined;
+  /** Documents after which to stop. Default: none. */
+  readonly limit?: number | undefined;
+  /**
+   * Whether to go on as of a newer version when the connection breaks, or when the scan takes longer than the server
+   * keeps a snapshot (5 minutes): what comes behind then shows later changes. Default: false, and the scan rejects.
+   */
+  readonly allowNewer?: boolean | undefined;
+  /** Milliseconds for the whole scan. Default: none, unlike other calls. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** Where the documents are. */
+interface Address {
+  readonly database: string;
+  readonly collection: string;
+  readonly transactionId: string;
+}
+
+/** Yields the documents of a collection in the order of their ids; see `Collection.scan`. */
+export async function* scanDocuments<T>(
+  calls: Calls,
+  address: Address,
+  options: ScanOptions,
+): AsyncGenerator<Document<T>, void, void> {
+  const { limit = Number.POSITIVE_INFINITY, reverse = false, allowNewer = false, ...callOptions } = options;
+  const startId = options.from === undefined ? 0n : exactId(options.from);
+  const direction = reverse ? ScanDirection.DESCENDING : ScanDirection.ASCENDING;
+  let request = { ...address, startId, direction: direction as ScanDirection, resumeToken: "" };
+  let left = limit;
+  for (let failures = 0; left > 0; ) {
+    try {
+      for await (const { documents, resumeToken } of calls.stream(Rpcs.scanDocuments, request, callOptions)) {
+        for (const document of documents) {
+          yield new Document<T>(document);
+          if (--left <= 0) return;
+        }
+        request = { ...address, startId: 0n, direction: ScanDirection.UNSPECIFIED, resumeToken };
+        failures = 0;
+      }
+      return;
+    } catch (error) {
+      const mayGoOn = request.resumeToken === "" || allowNewer;
+      if (!(error instanceof DocDBError) || !mayGoOn || !passes(error) || ++failures === retryPolicy.tries) throw error;
+      await sleep(pauseMs(failures, error.retryAfterMs, Math.random()));
+    }
+  }
+}
+
+/** Whether a scan that failed so can go on, or begin, at another try. */
+function passes(error: DocDBError): boolean {
+  return error.code === "SNAPSHOT_TOO_OLD" || mayRepeat(error, "read");
+}
