@@ -180,6 +180,12 @@ export interface CommandTable {
   };
   /** Forgets a transaction's writes and ends it. TRANSACTION_NOT_FOUND. */
   rollbackTransaction: { request: { database: string; transaction: string }; result: Record<never, never> };
+  /** Checks one document, and heals it if it is damaged. */
+  healDocument: { request: { database: string; collection: string; id: bigint }; result: HealedDocument };
+  /** Checks every document and heals those that are damaged; tells `onHealProgress` how far it has come. */
+  healDatabase: { request: { database: string }; result: HealProgress };
+  /** What was healed since the database was opened; of all open databases when none is named. Opens none. */
+  getHealingStats: { request: { database: string }; result: { databases: readonly HealingStats[] } };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
   /** Gives back the space of what was replaced or deleted; reads and writes go on. Joins one that is under way. */
@@ -215,6 +221,37 @@ export interface CommittedTransaction {
   readonly commitTimeMs: number;
 }
 
+/** How a document is after a check. */
+export interface HealedDocument {
+  /** `quarantined`: damaged, and no intact copy was found. */
+  readonly outcome: "intact" | "healed" | "quarantined";
+  /** The document's version, which healing never changes. */
+  readonly version: number;
+  /** Where the intact copy came from, when it was healed. */
+  readonly source: HealSource | undefined;
+}
+
+/** What scrubbing and healing found and did in one database since it was opened. Times are 0 for never. */
+export interface HealingStats {
+  readonly database: string;
+  /** Complete rounds of the scrubber. */
+  readonly scrubsCompleted: number;
+  readonly lastScrubTimeMs: number;
+  readonly lastScrubDurationMs: number;
+  /** Documents checked by the scrubber or on demand. */
+  readonly checked: number;
+  /** Documents found damaged, by whatever read them. */
+  readonly corrupt: number;
+  /** Documents healed, by where their copy came from. */
+  readonly healed: Readonly<Record<HealSource, number>>;
+  /** Documents in quarantine now. */
+  readonly quarantined: number;
+  readonly lastCorruptionTimeMs: number;
+}
+
+/** Where an intact copy came from: a commit still in memory, the write-ahead log, a backup. */
+export type HealSource = "memory" | "wal" | "backup";
+
 /** A page of a list; `more` says whether anything follows the last item. */
 export interface Page<T> {
   readonly items: readonly T[];
@@ -243,6 +280,18 @@ export interface ExecutionContext {
   readonly releaseSlot?: (() => void) | undefined;
   /** Told how far a compaction has come. */
   readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
+  /** Told how far `healDatabase` has come. */
+  readonly onHealProgress?: ((progress: HealProgress) => void) | undefined;
+}
+
+/** How far a check of all documents has come, and what it found. */
+export interface HealProgress {
+  readonly checked: number;
+  /** Documents there are now. */
+  readonly total: number;
+  readonly corrupt: number;
+  readonly healed: number;
+  readonly quarantined: number;
 }
 
 /** How far a compaction has come. */

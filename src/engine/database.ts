@@ -8,6 +8,7 @@
 import type { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { Healing } from "../storage/healing.ts";
 import { Store } from "../storage/store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
 import type { CompactionResult } from "../storage/upkeep.ts";
@@ -65,6 +66,11 @@ export class Database {
     return this.#store.readOnly;
   }
 
+  /** What scrubbing and healing do here. */
+  get healing(): Healing {
+    return this.#store.healing;
+  }
+
   /** Writes a checkpoint; returns the version it covers. */
   checkpoint(): Promise<number> {
     return this.#store.upkeep.checkpoint();
@@ -77,7 +83,7 @@ export class Database {
 
   /** Asks work that may take long, such as a compaction, to end soon. */
   stopLongWork(): void {
-    this.#store.upkeep.stop();
+    this.#store.stopLongWork();
   }
 
   /** Rolls open transactions back, waits for pending writes, checkpoints and closes the files. */

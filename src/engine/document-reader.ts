@@ -8,7 +8,7 @@ import type { Collection } from "../storage/document-index.ts";
 import type { Located, Snapshot } from "../storage/snapshots.ts";
 import type { Store } from "../storage/store.ts";
 import type { Collections } from "./collections.ts";
-import type { DocumentRecord, Outcome, Page, ScanPage } from "./commands.ts";
+import type { DocumentRecord, ExecutionContext, Outcome, Page, ScanPage } from "./commands.ts";
 import { inParallel } from "./in-parallel.ts";
 import { beyond, type PageBounds, PageReader } from "./page-reader.ts";
 import { documentNotFound } from "./write-plan.ts";
@@ -24,17 +24,21 @@ export class DocumentReader {
     this.#pages = new PageReader(store, clock);
   }
 
-  async get(collectionName: string, id: bigint): Promise<DocumentRecord> {
+  async get(collectionName: string, id: bigint, context?: ExecutionContext): Promise<DocumentRecord> {
     const collection = this.#collections.find(collectionName);
     return await this.#store.reading(async () => {
       const located = this.#locate(collection, id);
       if (located === undefined) throw documentNotFound(collection.name, id);
-      return await this.#read(collection, id, located);
+      return await this.#read(collection, id, located, context);
     });
   }
 
   /** All documents as of one version; one outcome for each id, in order. */
-  async batchGet(collectionName: string, ids: readonly bigint[]): Promise<Outcome<DocumentRecord>[]> {
+  async batchGet(
+    collectionName: string,
+    ids: readonly bigint[],
+    context?: ExecutionContext,
+  ): Promise<Outcome<DocumentRecord>[]> {
     const collection = this.#collections.find(collectionName);
     return await this.#store.reading(async () => {
       const located = ids.map((id) => this.#locate(collection, id));
@@ -47,7 +51,7 @@ export class DocumentReader {
           const message = "The documents asked for don't fit into one response. Ask for fewer at once.";
           throw new DocDBError("RESPONSE_TOO_LARGE", message, { metadata: { id: String(id) } });
         }
-        return await this.#read(collection, id, place);
+        return await this.#read(collection, id, place, context);
       });
     });
   }
@@ -72,8 +76,14 @@ export class DocumentReader {
     return this.#store.locate(collection, idLow(id), idHigh(id));
   }
 
-  async #read(collection: Collection, id: bigint, located: Located): Promise<DocumentRecord> {
-    const record = await this.#store.read(collection, idLow(id), idHigh(id), located);
+  /** A read gives its slot back before it heals what is damaged. */
+  async #read(
+    collection: Collection,
+    id: bigint,
+    located: Located,
+    context: ExecutionContext | undefined,
+  ): Promise<DocumentRecord> {
+    const record = await this.#store.read(collection, idLow(id), idHigh(id), located, context?.releaseSlot);
     const { version, createTimeMs, updateTimeMs, content: json } = record;
     return { id, json, version, createTimeMs, updateTimeMs };
   }

@@ -4,17 +4,14 @@
 // Layout: `.catalog` and `LOCK` in the data directory; see storage/layout.ts for the files of each database.
 
 import { DocDBError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
 import { checkName } from "../base/names.ts";
 import { carefulPlatform } from "../platform/careful-file-system.ts";
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
 import { diskError } from "../storage/disk-errors.ts";
-import type { FsyncMode } from "../storage/group-commit.ts";
-import { layoutOf } from "../storage/layout.ts";
 import { createStore } from "../storage/create-store.ts";
+import { Pacer } from "../storage/pacer.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
-import type { Observer } from "../telemetry/observer.ts";
 import { Catalog, type CatalogEntry } from "./catalog.ts";
 import {
   asCommand,
@@ -23,6 +20,7 @@ import {
   type DatabaseInfo,
   type ExecutionContext,
   type Executor,
+  type HealingStats,
   type Page,
   type Result,
 } from "./commands.ts";
@@ -30,46 +28,15 @@ import { Database } from "./database.ts";
 import { refuseForeignFiles, removeFiles } from "./database-files.ts";
 import { databaseNotFound, DatabaseSlot } from "./database-slot.ts";
 import { makeDirectory, syncPath } from "./directory.ts";
+import { type EngineOptions, scrubRateOf, storeOptionsOf } from "./engine-options.ts";
 import { runInDatabase } from "./run-command.ts";
-
-const mebibyte = 1024 * 1024;
-
-export interface EngineOptions {
-  /** The data directory; created when missing. */
-  readonly directory: string;
-  readonly platform: Platform;
-  readonly observer: Observer;
-  readonly fsyncMode: FsyncMode;
-  /** Milliseconds between fsyncs in mode `interval`. Default 100. */
-  readonly fsyncIntervalMs?: number;
-  /** Bytes of a WAL segment. Default 64 MiB. */
-  readonly segmentBytes?: number;
-  /** Bytes of writes between checkpoints. Default 64 MiB. */
-  readonly checkpointBytes?: number;
-  /** Whether a checkpoint removes WAL segments that no recovery needs any more. Default true. */
-  readonly trimAfterCheckpoint?: boolean;
-  /** Older WAL segments that a checkpoint leaves. Default 2. */
-  readonly keepSegments?: number;
-  /** Bytes of data files from which on compaction starts by itself. Default 100 MiB. */
-  readonly compactionBytes?: number;
-  /** Share of dead bytes in the data files at which it does, in [0, 1]. Default 0.3. */
-  readonly compactionDeadRatio?: number;
-  /** Milliseconds after which the snapshot of a scan or transaction ends. Default 300,000. */
-  readonly snapshotAgeMs?: number;
-  /** Told of every change of a database's state. */
-  readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
-}
-
-export interface DeletedDatabase {
-  readonly database: string;
-  readonly state: "deleted";
-}
 
 export class Engine implements Executor {
   readonly #options: EngineOptions;
   readonly #lock: Lock;
   readonly #catalog: Catalog;
   readonly #slots = new Map<string, DatabaseSlot>();
+  readonly #scrubPacer: Pacer;
   #lastAdministration: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
@@ -77,6 +44,7 @@ export class Engine implements Executor {
     this.#options = options;
     this.#lock = lock;
     this.#catalog = catalog;
+    this.#scrubPacer = new Pacer(options.platform.clock, scrubRateOf(options));
     for (const entry of catalog.entries) if (entry.state === "ready") this.#addSlot(entry);
   }
 
@@ -167,6 +135,8 @@ export class Engine implements Executor {
         return this.#administer(() => this.#delete(command.database), releaseSlot);
       case "getDatabase":
         return Promise.resolve(this.#slot(command.database)).then((slot) => slot.info);
+      case "getHealingStats":
+        return Promise.resolve({ databases: this.#healingStats(command.database) });
       case "listDatabases":
         return Promise.resolve(this.#list(command.after, command.pageSize));
       case "closeSnapshot":
@@ -205,22 +175,7 @@ export class Engine implements Executor {
   }
 
   #storeOptions(entry: CatalogEntry): StoreOptions {
-    const { directory, platform, observer, fsyncMode } = this.#options;
-    return {
-      platform,
-      observer,
-      layout: layoutOf(directory, entry.name),
-      databaseId: entry.id,
-      fsyncMode,
-      fsyncIntervalMs: this.#options.fsyncIntervalMs ?? 100,
-      segmentBytes: this.#options.segmentBytes ?? 64 * mebibyte,
-      checkpointBytes: this.#options.checkpointBytes ?? 64 * mebibyte,
-      trimAfterCheckpoint: this.#options.trimAfterCheckpoint ?? true,
-      keepSegments: this.#options.keepSegments ?? 2,
-      compactionBytes: this.#options.compactionBytes ?? 100 * mebibyte,
-      compactionDeadRatio: this.#options.compactionDeadRatio ?? 0.3,
-      snapshotAgeMs: this.#options.snapshotAgeMs ?? limits.snapshotAgeMs,
-    };
+    return storeOptionsOf(this.#options, entry, this.#scrubPacer);
   }
 
   /** Changes of the set of databases run one after the other; they mostly wait, for which no slot is needed. */
@@ -303,6 +258,13 @@ export class Engine implements Executor {
     this.#slots.delete(name.toLowerCase());
     onDatabaseState?.({ database: slot.entry.name, state: "deleted" });
     return {};
+  }
+
+  #healingStats(name: string): HealingStats[] {
+    const slots = name === "" ? [...this.#slots.keys()].sort().map((key) => this.#slot(key)) : [this.#slot(name)];
+    const statsOf = ({ entry, opened }: DatabaseSlot): HealingStats[] =>
+      opened === undefined ? [] : [{ database: entry.name, ...opened.healing.report }];
+    return slots.flatMap(statsOf);
   }
 
   #list(after: string, pageSize: number): Page<DatabaseInfo> {

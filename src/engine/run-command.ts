@@ -4,8 +4,10 @@ import type { Clock } from "../platform/platform.ts";
 import type { Command, CommandName, ExecutionContext, Result } from "./commands.ts";
 import type { Database } from "./database.ts";
 import { isDocumentCommand, runInTransaction } from "./transactions/run-in-transaction.ts";
+import { healDatabase, healDocument } from "./heal-commands.ts";
 
 type AdministrativeCommand =
+  | "getHealingStats"
   | "createDatabase"
   | "openDatabase"
   | "closeDatabase"
@@ -29,11 +31,11 @@ export async function runInDatabase(
   }
   switch (command.op) {
     case "getDocument":
-      return await reader.get(command.collection, command.id);
+      return await reader.get(command.collection, command.id, context);
     case "writeDocument":
       return await writer.write(command.operation, context);
     case "batchGetDocuments":
-      return { outcomes: await reader.batchGet(command.collection, command.ids) };
+      return { outcomes: await reader.batchGet(command.collection, command.ids, context) };
     case "batchWrite":
       return {
         outcomes: command.atomic
@@ -70,6 +72,10 @@ export async function runInDatabase(
       return collections.info(command.collection);
     case "listCollections":
       return collections.list(command.after, command.pageSize);
+    case "healDocument":
+      return await healDocument(database, command, context);
+    case "healDatabase":
+      return await healDatabase(database, context);
     case "compactDatabase":
       context?.releaseSlot?.();
       return await database.compact(context?.onProgress);

@@ -36,7 +36,11 @@ export const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
   "openSnapshot",
   "closeSnapshot",
   "scanDocuments",
+  "getHealingStats",
 ]);
+
+/** Who is told how far a command has come. */
+export type ProgressWatch = Pick<ExecutionContext, "onProgress" | "onHealProgress">;
 
 /**
  * grpc-js ends a call whose deadline passed with a bare status. We answer this much earlier (a quarter of the time
@@ -56,7 +60,7 @@ export interface CallContext {
   /** Aborted, with the DocDBError as its reason, when the call has been interrupted. */
   readonly signal: AbortSignal;
   /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
-  execute<K extends CommandName>(command: Command<K>, onProgress?: ExecutionContext["onProgress"]): Promise<Result<K>>;
+  execute<K extends CommandName>(command: Command<K>, watch?: ProgressWatch): Promise<Result<K>>;
 }
 
 /** A call that has a gRPC stream of its own. */
@@ -98,14 +102,11 @@ export class RunningCall implements CallContext, GatedCall {
   }
 
   /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
-  async execute<K extends CommandName>(
-    command: Command<K>,
-    onProgress?: ExecutionContext["onProgress"],
-  ): Promise<Result<K>> {
+  async execute<K extends CommandName>(command: Command<K>, watch: ProgressWatch = {}): Promise<Result<K>> {
     const changing = readingCommands.has(command.op) ? 0 : 1;
     this.#changing += changing;
     try {
-      return await this.#environment.executor.execute(command, { signal: this.#abort.signal, onProgress });
+      return await this.#environment.executor.execute(command, { signal: this.#abort.signal, ...watch });
     } finally {
       this.#changing -= changing;
     }

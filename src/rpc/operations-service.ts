@@ -3,11 +3,10 @@
 import { CompactDatabaseResponse, CompactionPhase } from "../../gen/docdb/v1/operations.ts";
 import type { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
 import type { CompactionProgress } from "../engine/commands.ts";
-import type { Clock } from "../platform/platform.ts";
 import type { CallEnvironment } from "./call-context.ts";
 import { missingRpc, missingStream } from "./not-implemented.ts";
 import type { Handlers } from "./service.ts";
-import { durationOf } from "./times.ts";
+import { durationOf, endsWithin } from "./times.ts";
 
 /** Time between two messages of progress. */
 const progressMs = 500;
@@ -24,7 +23,12 @@ export function operationsService({ clock }: CallEnvironment): Handlers<typeof O
 
     async *compactDatabase({ database }, context) {
       let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal: 0 };
-      const work = context.execute({ op: "compactDatabase", database }, (now) => (progress = now));
+      const work = context.execute(
+        { op: "compactDatabase", database },
+        {
+          onProgress: (now) => (progress = now),
+        },
+      );
       while (!(await endsWithin(work, progressMs, clock))) {
         yield progressOnWire(progress, CompactionPhase.COPYING);
       }
@@ -48,20 +52,4 @@ function progressOnWire(
     bytesTotal: BigInt(bytesTotal),
     bytesReclaimed: 0n,
   };
-}
-
-/** Whether `work` ends, well or badly, within this time. */
-async function endsWithin(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
-  let stopWaiting: (() => void) | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    const timer = clock.after(limitMs, () => resolve(false));
-    stopWaiting = () => timer.cancel();
-  });
-  const ended = work.then(
-    () => true,
-    () => true,
-  );
-  const result = await Promise.race([ended, late]);
-  stopWaiting?.();
-  return result;
 }

@@ -44,7 +44,7 @@ export function addServices(
   addService(server, environment, CollectionServiceService, collectionService);
   addService(server, environment, DocumentServiceService, documentService(environment));
   addService(server, environment, TransactionServiceService, transactionService);
-  addService(server, environment, HealingServiceService, healingService);
+  addService(server, environment, HealingServiceService, healingService(environment));
   addService(server, environment, OperationsServiceService, operationsService(environment));
   addService(server, environment, HealthService, healthService(health), "watch");
   const reflection = reflectionService(once(() => loadIndex(descriptors)));

@@ -2,6 +2,7 @@
 
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import type { Timestamp } from "../../gen/google/protobuf/timestamp.ts";
+import type { Clock } from "../platform/platform.ts";
 
 /** Milliseconds since the Unix epoch as a Timestamp; undefined for 0, which means that there is no such time. */
 export function timestampOf(timeMs: number): Timestamp | undefined {
@@ -21,4 +22,20 @@ export function spanOf({ seconds, nanos }: Duration): number {
 function secondsAndNanos(timeMs: number): { seconds: bigint; nanos: number } {
   const seconds = Math.floor(timeMs / 1000);
   return { seconds: BigInt(seconds), nanos: Math.floor((timeMs - seconds * 1000) * 1_000_000) };
+}
+
+/** Whether `work` ends, well or badly, within this time: between two messages of progress. */
+export async function endsWithin(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  let stopWaiting: (() => void) | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    const timer = clock.after(limitMs, () => resolve(false));
+    stopWaiting = () => timer.cancel();
+  });
+  const ended = work.then(
+    () => true,
+    () => true,
+  );
+  const result = await Promise.race([ended, late]);
+  stopWaiting?.();
+  return result;
 }

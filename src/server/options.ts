@@ -1,6 +1,6 @@
 // What a server can be told, with the defaults of `docdb serve`.
 
-import type { FsyncMode } from "../storage/group-commit.ts";
+import type { FsyncMode } from "../storage/fsync-mode.ts";
 
 /** Bytes of what the flags call a megabyte. */
 export const mebibyte: number = 1024 * 1024;
@@ -26,6 +26,12 @@ export interface ServerOptions {
   readonly compactionBytes: number;
   /** when at least this share of them is dead, in (0, 1]. */
   readonly compactionDeadRatio: number;
+  /** A copy of the data directory, from which damaged documents may be healed; it is never written to. */
+  readonly backupDirectory: string | undefined;
+  /** Milliseconds between the starts of two rounds of a database's scrubber; 0 for none. */
+  readonly scrubIntervalMs: number;
+  /** Bytes that the scrubbers of all databases together read in a second. */
+  readonly scrubBytesPerSecond: number;
   /** Commands that execute at the same time. */
   readonly slots: number;
   /** Commands that may wait for one database. */
@@ -54,6 +60,9 @@ export const defaultOptions: ServerOptions = {
   keepSegments: 2,
   compactionBytes: 100 * mebibyte,
   compactionDeadRatio: 0.3,
+  backupDirectory: undefined,
+  scrubIntervalMs: 3_600_000,
+  scrubBytesPerSecond: 8 * mebibyte,
   slots: 4,
   queuePerDatabase: 4_096,
   queueTotal: 16_384,

@@ -4,7 +4,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { FsyncMode } from "../storage/group-commit.ts";
+import type { FsyncMode } from "../storage/fsync-mode.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import { defaultOptions as byDefault, fsyncModes, mebibyte, type ServerOptions } from "./options.ts";
 import { checkSocketPath } from "./socket-file.ts";
@@ -21,6 +21,9 @@ export interface ServeFlags {
   readonly walKeepSegments: number;
   readonly compactionMinSizeMb: number;
   readonly compactionDeadRatio: number;
+  readonly backupDir?: string;
+  readonly scrubIntervalMs: number;
+  readonly scrubRateMb: number;
   readonly slots: number;
   readonly queuePerDatabase: number;
   readonly maxConnections: number;
@@ -59,6 +62,7 @@ function settings(): Option[] {
     ),
     number("--fsync-interval-ms <ms>", "time between fsyncs in mode interval", byDefault.fsyncIntervalMs, 60_000),
     ...storageFlags(),
+    ...healingFlags(),
     number("--slots <n>", "commands that execute at the same time", byDefault.slots, 1_024),
     number(
       "--queue-per-database <n>",
@@ -100,6 +104,18 @@ function storageFlags(): Option[] {
   ];
 }
 
+/** How damaged documents are found and healed. */
+function healingFlags(): Option[] {
+  const backupHelp = "copy of the data directory, from which damaged documents are healed; it is only read";
+  const intervalHelp = "time between two rounds of checking all documents of a database; 0 for none";
+  const rateHelp = "what these checks read a second, in MiB, of all databases together";
+  return [
+    new Option("--backup-dir <directory>", backupHelp).argParser(nonEmpty),
+    number("--scrub-interval-ms <ms>", intervalHelp, byDefault.scrubIntervalMs, 999_999_999, 0),
+    number("--scrub-rate-mb <mib>", rateHelp, byDefault.scrubBytesPerSecond / mebibyte, 100_000),
+  ];
+}
+
 /** What a server is told by these flags. */
 export function optionsOf(flags: ServeFlags): ServerOptions {
   const { dataDir, socket, fsyncMode, fsyncIntervalMs, trimAfterCheckpoint, compactionDeadRatio } = flags;
@@ -116,6 +132,9 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     keepSegments: flags.walKeepSegments,
     compactionBytes: flags.compactionMinSizeMb * mebibyte,
     compactionDeadRatio,
+    backupDirectory: flags.backupDir,
+    scrubIntervalMs: flags.scrubIntervalMs,
+    scrubBytesPerSecond: flags.scrubRateMb * mebibyte,
     slots,
     queuePerDatabase,
     maxConnections,

@@ -50,6 +50,9 @@ export async function startServer(options: ServerOptions, observer: Observer): P
     keepSegments: options.keepSegments,
     compactionBytes: options.compactionBytes,
     compactionDeadRatio: options.compactionDeadRatio,
+    backupDirectory: options.backupDirectory,
+    scrubIntervalMs: options.scrubIntervalMs,
+    scrubBytesPerSecond: options.scrubBytesPerSecond,
     onDatabaseState: ({ database, state }) => health.setDatabase(database, state),
   });
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);

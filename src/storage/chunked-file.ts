@@ -43,6 +43,18 @@ export class ChunkedReader {
     return bytes;
   }
 
+  /** Moves on by `length` bytes without reading what it doesn't have. */
+  skip(length: number): void {
+    const have = this.#chunk.length - this.#used;
+    if (length <= have) {
+      this.#used += length;
+      return;
+    }
+    this.#position += length - have;
+    this.#chunk = Buffer.alloc(0);
+    this.#used = 0;
+  }
+
   async #fill(missing: number): Promise<boolean> {
     const available = this.#end - this.#position;
     if (available < missing) return false;

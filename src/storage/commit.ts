@@ -76,6 +76,13 @@ export function walBytesOf(commit: Commit): number {
   return commit.mutations.reduce((total, mutation) => total + overhead + mutation.content.length, 0);
 }
 
+/** The data records of a group, as they were written. */
+export interface GroupRecords {
+  readonly bytes: Buffer;
+  /** Of the data file that they were written for. */
+  readonly salt: number;
+}
+
 export interface GroupPlace {
   readonly databaseId: number;
   /** Of the WAL segment. */

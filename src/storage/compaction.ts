@@ -10,7 +10,7 @@
 //    leaves a sound database with two files, and the next compaction goes on from there.
 // 2. Copies are made between two groups of commits and only of entries that are still the newest, so the two never
 //    part.
-// 3. A record that can't be read ends the compaction: the old file stays.
+// 3. A record that can't be read and can't be healed ends the compaction: the old file stays.
 // 4. Tombstones of the old file are not copied: with it goes every older record that they hide. Replay never goes back
 //    behind a checkpoint, and a checkpoint precedes the end of the old file.
 
@@ -23,8 +23,10 @@ import { DataFile, createDataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import { dataRecordHeaderBytes } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
+import type { Healing } from "./healing.ts";
 import type { IndexEntry, IndexShard } from "./index-shard.ts";
 import type { Layout } from "./layout.ts";
+import { placeOf } from "./record-place.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { removeIfThere } from "./wal-log.ts";
 
@@ -49,7 +51,11 @@ export interface CompactionProgress {
 }
 
 /** Steps 1 to 3: when it returns nothing points into the older data file any more. */
-export async function moveLiveRecords(parts: StoreParts, watch: CompactionWatch): Promise<CompactionProgress> {
+export async function moveLiveRecords(
+  parts: StoreParts,
+  healing: Healing,
+  watch: CompactionWatch,
+): Promise<CompactionProgress> {
   const { data, index } = parts;
   if (watch.stopped()) throw stopped();
   if (data.previous === undefined) {
@@ -62,7 +68,7 @@ export async function moveLiveRecords(parts: StoreParts, watch: CompactionWatch)
   for (const collection of [...index.collections]) {
     for (const shard of collection.table.shards) {
       if (watch.stopped()) throw stopped();
-      const moved = await moveShard(parts, collection, shard);
+      const moved = await moveShard(parts, healing, collection, shard);
       progress = { documents: progress.documents + moved.length, bytes: progress.bytes + bytesOf(moved), bytesTotal };
       watch.onProgress(progress);
       await turn.pause();
@@ -168,7 +174,12 @@ interface Live {
   readonly entry: IndexEntry;
 }
 
-async function moveShard(parts: StoreParts, collection: Collection, shard: IndexShard): Promise<Live[]> {
+async function moveShard(
+  parts: StoreParts,
+  healing: Healing,
+  collection: Collection,
+  shard: IndexShard,
+): Promise<Live[]> {
   const { previous } = parts.data;
   const live: Live[] = [];
   if (previous === undefined) return live;
@@ -181,7 +192,7 @@ async function moveShard(parts: StoreParts, collection: Collection, shard: Index
   while (start < live.length) {
     let end = start;
     for (let bytes = 0; end < live.length && bytes < batchBytes; end++) bytes += (live[end] as Live).entry.length;
-    await moveBatch(parts, collection, previous, live.slice(start, end));
+    await moveBatch(parts, healing, collection, previous, live.slice(start, end));
     start = end;
   }
   shard.dropTombstones(previous.parity);
@@ -190,6 +201,7 @@ async function moveShard(parts: StoreParts, collection: Collection, shard: Index
 
 async function moveBatch(
   parts: StoreParts,
+  healing: Healing,
   collection: Collection,
   previous: DataFile,
   batch: readonly Live[],
@@ -197,8 +209,8 @@ async function moveBatch(
   const { data, index, committer } = parts;
   const records = await Promise.all(
     batch.map(async ({ low, high, entry }) => {
-      const expected = { collection: collection.id, idLow: low, idHigh: high, version: entry.version };
-      return { entry, record: await previous.read(entry.offset, entry.length, expected) };
+      const place = placeOf(collection.id, low, high, entry, previous);
+      return { entry, record: await healing.read(place) };
     }),
   );
   await committer.exclusive(async () => {

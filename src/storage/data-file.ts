@@ -1,7 +1,7 @@
 // A database's data file: append-only and self-describing. What stands behind `tail` doesn't count: the next append
 // overwrites it.
 
-import { DocDBError } from "../base/errors.ts";
+import { assert } from "../base/assert.ts";
 import { idOf } from "../base/u64.ts";
 import { readFully, writeFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
@@ -13,7 +13,7 @@ import {
   type DataRecord,
   encodeDataHeader,
 } from "./data-format.ts";
-import { damaged, diskError } from "./disk-errors.ts";
+import { damaged, diskError, documentCorrupt } from "./disk-errors.ts";
 import type { Parity } from "./index-shard.ts";
 
 /** What a read expects to find: anything else at that place is corruption. */
@@ -39,6 +39,10 @@ export class DataFile {
   static async open(fs: FileSystem, path: string): Promise<DataFile> {
     const { file, header } = await openDataFile(fs, path);
     return new DataFile(file, header, dataHeaderBytes);
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   /** The low bit of the file's generation. */
@@ -67,18 +71,13 @@ export class DataFile {
 
   /** Reads the record at `offset` and checks that it is whole and the expected one. DOCUMENT_CORRUPT otherwise. */
   async read(offset: number, length: number, expected: Expected): Promise<DataRecord> {
-    const { idLow, idHigh, version } = expected;
+    const { idLow, idHigh } = expected;
     const bytes = await this.readBytes(offset, length).catch((error: unknown) => {
       throw diskError(`Document ${idOf(idLow, idHigh)} can't be read`, error);
     });
     const record = bytes === undefined ? undefined : this.recordIn(bytes, 0, expected);
-    if (record !== undefined) return record;
-    const id = idOf(idLow, idHigh).toString();
-    throw new DocDBError(
-      "DOCUMENT_CORRUPT",
-      `Document ${id} is damaged in ${this.#file.path} at offset ${offset}; its last content was version ${version}.`,
-      { metadata: { id, version: String(version), offset: String(offset) } },
-    );
+    if (record === undefined) throw documentCorrupt(this.#file.path, offset, expected);
+    return record;
   }
 
   /** Reads bytes that hold one or more records; undefined when the file ends before them. */
@@ -95,6 +94,12 @@ export class DataFile {
       record.idHigh === idHigh &&
       record.version === version;
     return isExpected ? record : undefined;
+  }
+
+  /** Writes the bytes of a record over what damage made of them. They are durable only after `datasync`. */
+  async overwrite(offset: number, bytes: Uint8Array): Promise<void> {
+    assert(offset >= dataHeaderBytes && offset + bytes.length <= this.#tail, "only what counts is written over");
+    await writeFully(this.#file, bytes, offset);
   }
 
   async datasync(): Promise<void> {

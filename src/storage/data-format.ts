@@ -23,6 +23,9 @@ export const dataHeaderBytes = 36;
 /** Bytes of a record before its content. */
 export const dataRecordHeaderBytes = 52;
 
+/** Where in a record the checksum of its content stands. */
+export const contentChecksumOffset = 48;
+
 export const dataKind = {
   /** A document's content: JSON. */
   live: 1,
@@ -109,7 +112,7 @@ export function writeDataRecord(
   writeU64(target, fields.createTimeMs, offset + 32);
   writeU64(target, fields.updateTimeMs, offset + 40);
   target.set(content, contentStart);
-  target.writeUInt32LE(checksum(content, salt), offset + 48);
+  target.writeUInt32LE(checksum(content, salt), offset + contentChecksumOffset);
   target.writeUInt32LE(checksum(target.subarray(offset + 4, contentStart), salt), offset);
   return end;
 }
@@ -133,7 +136,7 @@ export function decodeDataRecordHeader(source: Buffer, offset: number, salt: num
     version,
     createTimeMs,
     updateTimeMs,
-    contentChecksum: source.readUInt32LE(offset + 48),
+    contentChecksum: source.readUInt32LE(offset + contentChecksumOffset),
     length,
   };
 }

@@ -1,6 +1,7 @@
 // What callers are told when the disk is full or fails.
 
 import { DocDBError } from "../base/errors.ts";
+import { idOf } from "../base/u64.ts";
 import { isFromNamesInDoubt, type NamesInDoubt } from "../platform/careful-file-system.ts";
 import { isErrno } from "../platform/file-io.ts";
 
@@ -76,4 +77,18 @@ export function outcomeUnknown(cause: unknown): DocDBError {
 export function damaged(path: string, reason: string, cause?: unknown): DocDBError {
   const message = `The database can't be opened: ${path}: ${reason}. Nothing was changed.`;
   return new DocDBError("DATABASE_CORRUPT", message, { metadata: { path }, cause });
+}
+
+/** A document's record fails its check; it stands, or should stand, at this place. */
+export function documentCorrupt(
+  path: string,
+  offset: number,
+  record: { readonly idLow: number; readonly idHigh: number; readonly version: number },
+): DocDBError {
+  const id = idOf(record.idLow, record.idHigh).toString();
+  const version = String(record.version);
+  const message =
+    `Document ${id} is damaged in ${path} at offset ${offset}; its last content was version ${version}. ` +
+    "Write it again or delete it, or heal it from a backup.";
+  return new DocDBError("DOCUMENT_CORRUPT", message, { metadata: { id, version, offset: String(offset) } });
 }

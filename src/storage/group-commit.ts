@@ -20,25 +20,14 @@ import {
   encodeDataRecords,
   encodeWalGroup,
   type GroupPlace,
+  type GroupRecords,
   walBytesOf,
 } from "./commit.ts";
 import type { DataFiles } from "./data-files.ts";
 import { FatalWriteError, isDiskFailure, namesLost, outcomeUnknown, readOnlyError, writeError } from "./disk-errors.ts";
+import { type FsyncMode, isLossy } from "./fsync-mode.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
-
-/**
- * When a commit is acknowledged: `group` after an fsync that it shares with all that wait, `always` after one of its
- * own, `interval` and `none` before it is durable.
- */
-export type FsyncMode = "group" | "always" | "interval" | "none";
-
-export const fsyncModes: readonly FsyncMode[] = ["group", "always", "interval", "none"];
-
-/** Whether a mode acknowledges commits that a power cut can take back. */
-export function isLossy(mode: FsyncMode): boolean {
-  return mode === "interval" || mode === "none";
-}
 
 export interface GroupCommitOptions {
   readonly databaseId: number;
@@ -93,6 +82,7 @@ export class GroupCommit {
   #submitted = 0;
   #settled = 0;
   #readOnly: DocDBError | undefined;
+  #lastGroup: GroupRecords | undefined;
   /** Groups and fsyncs so far, for statistics. */
   readonly counts = { groups: 0, commits: 0, syncs: 0, syncMs: 0 };
 
@@ -126,6 +116,11 @@ export class GroupCommit {
   /** Why nothing can be written any more, if so. */
   get readOnly(): DocDBError | undefined {
     return this.#readOnly;
+  }
+
+  /** The last group that was published, while it is still in memory: at most `limits.groupBytes`. */
+  get lastGroup(): GroupRecords | undefined {
+    return this.#lastGroup;
   }
 
   /** Submits a commit with the next version. Resolves when it is published, rejects when it never will be. */
@@ -251,6 +246,8 @@ export class GroupCommit {
     }
     this.counts.groups++;
     this.counts.commits += group.length;
+    const { salt } = this.#data.current.header;
+    this.#lastGroup = dataBytes.length > limits.groupBytes ? undefined : { bytes: dataBytes, salt };
     this.#publish(group, dataBytes.length);
     if (this.#options.mode === "interval") this.#scheduleSync();
   }

@@ -1,16 +1,15 @@
 // How a database is to be kept. Defaults are the engine's: see EngineOptions.
 
 import type { Platform } from "../platform/platform.ts";
-import type { Observer } from "../telemetry/observer.ts";
-import type { FsyncMode } from "./group-commit.ts";
+import type { FsyncMode } from "./fsync-mode.ts";
+import type { HealingOptions } from "./healing.ts";
 import type { Layout } from "./layout.ts";
 
-export interface StoreOptions {
+export interface StoreOptions extends HealingOptions {
   readonly platform: Platform;
   readonly layout: Layout;
   /** Never used before by another database of the same data directory. */
   readonly databaseId: number;
-  readonly observer: Observer;
   readonly fsyncMode: FsyncMode;
   /** Milliseconds between fsyncs in mode `interval`. */
   readonly fsyncIntervalMs: number;

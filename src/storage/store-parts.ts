@@ -1,4 +1,4 @@
-// What an open database's storage consists of, for the work that concerns all of it: checkpoints and compaction.
+// What an open database's storage consists of, for the work that concerns all of it: checkpoints, compaction, healing.
 
 import type { Platform } from "../platform/platform.ts";
 import type { DataFiles } from "./data-files.ts";

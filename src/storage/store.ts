@@ -9,10 +9,13 @@ import type { DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
 import { GivenUpFiles } from "./given-up-files.ts";
-import { GroupCommit, isLossy } from "./group-commit.ts";
+import { isLossy } from "./fsync-mode.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { Healing } from "./healing.ts";
 import type { IdOrder } from "./id-order.ts";
 import { ReadLeases } from "./read-leases.ts";
 import { readRuns, type Wanted } from "./read-runs.ts";
+import { placeOf } from "./record-place.ts";
 import { type Located, type Snapshot, Snapshots, type SnapshotStats } from "./snapshots.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -35,6 +38,7 @@ export class Store {
   readonly #snapshots: Snapshots;
   /** Checkpoints and compactions. */
   readonly upkeep: Upkeep;
+  readonly healing: Healing;
   readonly index: DocumentIndex;
   /** The least version that the next commit may have. */
   readonly #versionFloor: number;
@@ -63,7 +67,8 @@ export class Store {
       leases: this.#leases,
       givenUp: this.#givenUp,
     });
-    this.upkeep = new Upkeep(options, this.#parts, this.#givenUp, opening);
+    this.healing = new Healing(this.#parts, this.#leases, options);
+    this.upkeep = new Upkeep(options, this.#parts, this.healing, this.#givenUp, opening);
   }
 
   /** Opens a database, recovering what a crash left. DATABASE_CORRUPT when its files don't allow it. */
@@ -82,6 +87,7 @@ export class Store {
       store.#parts.committer.latch(what, undefined);
     }
     if (replayed > 0) observer.event("info", "recovered", { database: layout.database, replayed, lastVersion });
+    store.healing.start(recovered.damaged);
     if (corruption !== undefined) return store;
     await store.upkeep.resume();
     return store;
@@ -141,10 +147,18 @@ export class Store {
       : { entry, file: this.#parts.data.withParity(entry.parity) };
   }
 
-  /** Reads what `locate` found. DOCUMENT_CORRUPT when it is damaged. */
-  read(collection: Collection, idLow: number, idHigh: number, { entry, file }: Located): Promise<DataRecord> {
-    const expected = { collection: collection.id, idLow, idHigh, version: entry.version };
-    return file.read(entry.offset, entry.length, expected);
+  /**
+   * Reads what `locate` found; `onHeal` is called before a damaged record is healed, which may take a while.
+   * DOCUMENT_CORRUPT when it can't be healed.
+   */
+  read(
+    collection: Collection,
+    idLow: number,
+    idHigh: number,
+    { entry, file }: Located,
+    onHeal?: () => void,
+  ): Promise<DataRecord> {
+    return this.healing.read(placeOf(collection.id, idLow, idHigh, entry, file), onHeal);
   }
 
   /**
@@ -177,9 +191,9 @@ export class Store {
   /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */
   async close(): Promise<void> {
     const { committer, wal, data } = this.#parts;
-    this.upkeep.stop();
+    this.stopLongWork();
     this.#snapshots.close();
-    await this.upkeep.idle();
+    await Promise.all([this.upkeep.idle(), this.healing.idle()]);
     await committer.exclusive(() => Promise.resolve());
     await this.upkeep.closeCleanly();
     committer.close();
@@ -187,6 +201,12 @@ export class Store {
     for (const closed of await Promise.allSettled([wal.close(), data.close()])) {
       if (closed.status === "rejected") this.#notClosed(closed.reason);
     }
+  }
+
+  /** Asks long work to end soon; nothing starts by itself any more. */
+  stopLongWork(): void {
+    this.upkeep.stop();
+    this.healing.stop();
   }
 
   #notClosed(error: unknown): void {
@@ -201,6 +221,7 @@ export class Store {
       const length = dataBytesOf(mutation);
       this.#snapshots.keepReplaced(mutation, commit.version);
       this.index.apply(mutation, commit.version, { offset: at, length, parity });
+      this.healing.noteChange(mutation);
       at += length;
     }
     this.upkeep.noteCommit(walBytes);

@@ -10,6 +10,7 @@ import { writeCheckpoint } from "./checkpoint.ts";
 import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { diskError, namesLost } from "./disk-errors.ts";
 import type { GivenUpFiles } from "./given-up-files.ts";
+import type { Healing } from "./healing.ts";
 import { Later } from "./later.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -31,6 +32,7 @@ export interface OpeningCheckpoint {
 export class Upkeep {
   readonly #options: StoreOptions;
   readonly #parts: StoreParts;
+  readonly #healing: Healing;
   readonly #givenUp: GivenUpFiles;
   #checkpointVersion: number;
   #checkpointing: Promise<number> | undefined;
@@ -45,9 +47,16 @@ export class Upkeep {
   readonly #checkpointLater: Later;
   readonly #compactLater: Later;
 
-  constructor(options: StoreOptions, parts: StoreParts, givenUp: GivenUpFiles, opening: OpeningCheckpoint) {
+  constructor(
+    options: StoreOptions,
+    parts: StoreParts,
+    healing: Healing,
+    givenUp: GivenUpFiles,
+    opening: OpeningCheckpoint,
+  ) {
     this.#options = options;
     this.#parts = parts;
+    this.#healing = healing;
     this.#givenUp = givenUp;
     this.#checkpointVersion = opening.version;
     this.#walBytes = opening.walBytes;
@@ -94,7 +103,7 @@ export class Upkeep {
 
   /**
    * Gives back the space of what was replaced or deleted; joins a compaction that is under way. `onProgress` is told
-   * how far it has come. DOCUMENT_CORRUPT when a record can't be read: then nothing is given up.
+   * how far it has come. DOCUMENT_CORRUPT when a record can't be healed: then nothing is given up.
    */
   async compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
     if (onProgress !== undefined) this.#onProgress.add(onProgress);
@@ -142,7 +151,7 @@ export class Upkeep {
       const onProgress = (progress: CompactionProgress): void => {
         for (const listener of this.#onProgress) listener(progress);
       };
-      const progress = await moveLiveRecords(this.#parts, { onProgress, stopped });
+      const progress = await moveLiveRecords(this.#parts, this.#healing, { onProgress, stopped });
       // A checkpoint that began while both files counted must not end when only one does.
       while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
       const previous = this.#parts.data.dropPrevious();

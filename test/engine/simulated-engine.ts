@@ -2,7 +2,8 @@
 
 import { DocDBError } from "../../src/base/errors.ts";
 import type { Command, CommandName, Result, WriteOperation } from "../../src/engine/commands.ts";
-import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
 

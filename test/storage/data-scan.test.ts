@@ -4,11 +4,14 @@
 import test from "ava";
 import { dataHeaderBytes, dataRecordHeaderBytes } from "../../src/storage/data-format.ts";
 import { del, put } from "./sample-commits.ts";
-import { layout, StoredDatabase } from "./stored-database.ts";
+import { layout, StoredDatabase, withoutOldWal } from "./stored-database.ts";
 
-/** A cleanly closed database without an index snapshot, whose data file has one damaged byte. */
+/**
+ * A cleanly closed database without an index snapshot and without a copy of its documents in the WAL, whose data file
+ * has one damaged byte.
+ */
 async function damagedAt(commits: readonly Parameters<typeof put>[], byte: (bytes: Buffer) => number) {
-  const db = await new StoredDatabase().create();
+  const db = await new StoredDatabase(withoutOldWal).create();
   for (const [id, text] of commits) await db.commit(put(id, text));
   await db.close();
   db.machine.removeFile(layout.index);

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { checksum } from "../../src/base/checksum.ts";
 import { segmentHeaderBytes } from "../../src/storage/wal-format.ts";
 import { del, put } from "./sample-commits.ts";
-import { layout, StoredDatabase } from "./stored-database.ts";
+import { layout, StoredDatabase, withoutOldWal } from "./stored-database.ts";
 
 const small = { segmentBytes: 300, keepSegments: 2 };
 
@@ -185,7 +185,7 @@ test("a damaged segment header is refused", async (t) => {
 });
 
 test("a damaged record behind the index is an error of that document alone", async (t) => {
-  const db = await new StoredDatabase().create();
+  const db = await new StoredDatabase(withoutOldWal).create();
   await db.fill(3);
   await db.close();
   db.machine.flipBit(layout.data, 36 + 10, 0);

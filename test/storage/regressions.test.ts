@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 import test from "ava";
 import { Engine } from "../../src/engine/engine.ts";
 import { SimulatedCrash, SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
-import type { FsyncMode } from "../../src/storage/group-commit.ts";
+import type { FsyncMode } from "../../src/storage/fsync-mode.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
 import { engineWithDatabase, update } from "../engine/simulated-engine.ts";
 import { codeOf, machines } from "../platform/machines.ts";

@@ -6,6 +6,7 @@ import { idHigh, idLow } from "../../src/base/u64.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import type { Mutation } from "../../src/storage/commit.ts";
 import type { Collection } from "../../src/storage/document-index.ts";
+import { Pacer } from "../../src/storage/pacer.ts";
 import { layoutOf } from "../../src/storage/layout.ts";
 import { createStore } from "../../src/storage/create-store.ts";
 import type { Snapshot } from "../../src/storage/snapshots.ts";
@@ -14,6 +15,9 @@ import type { StoreOptions } from "../../src/storage/store-options.ts";
 import { put } from "./sample-commits.ts";
 
 export const layout = layoutOf("", "d");
+
+/** Settings under which a checkpoint leaves nothing in the WAL from which a damaged document could be healed. */
+export const withoutOldWal = { segmentBytes: 1, keepSegments: 0 } as const;
 
 export class StoredDatabase {
   readonly machine: SimulatedMachine;
@@ -33,8 +37,9 @@ export class StoredDatabase {
   }
 
   get #options(): StoreOptions {
+    const platform = this.machine.platform();
     return {
-      platform: this.machine.platform(),
+      platform,
       layout,
       databaseId: 1,
       observer: {
@@ -50,6 +55,9 @@ export class StoredDatabase {
       compactionBytes: 1_000_000_000,
       compactionDeadRatio: 1,
       snapshotAgeMs: limits.snapshotAgeMs,
+      backup: undefined,
+      scrubIntervalMs: 0,
+      scrubPacer: new Pacer(platform.clock, 1_000_000),
       ...this.settings,
     };
   }

@@ -1,0 +1,78 @@
+// What an engine can be told, and what that means for each of its databases.
+
+import { limits } from "../base/limits.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { FsyncMode } from "../storage/fsync-mode.ts";
+import { layoutOf } from "../storage/layout.ts";
+import type { Pacer } from "../storage/pacer.ts";
+import type { StoreOptions } from "../storage/store-options.ts";
+import type { Observer } from "../telemetry/observer.ts";
+import type { CatalogEntry } from "./catalog.ts";
+import type { DatabaseInfo } from "./commands.ts";
+
+const mebibyte = 1024 * 1024;
+
+export interface EngineOptions {
+  /** The data directory; created when missing. */
+  readonly directory: string;
+  readonly platform: Platform;
+  readonly observer: Observer;
+  readonly fsyncMode: FsyncMode;
+  /** Milliseconds between fsyncs in mode `interval`. Default 100. */
+  readonly fsyncIntervalMs?: number;
+  /** Bytes of a WAL segment. Default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Bytes of writes between checkpoints. Default 64 MiB. */
+  readonly checkpointBytes?: number;
+  /** Whether a checkpoint removes WAL segments that no recovery needs any more. Default true. */
+  readonly trimAfterCheckpoint?: boolean;
+  /** Older WAL segments that a checkpoint leaves. Default 2. */
+  readonly keepSegments?: number;
+  /** Bytes of data files from which on compaction starts by itself. Default 100 MiB. */
+  readonly compactionBytes?: number;
+  /** Share of dead bytes in the data files at which it does, in [0, 1]. Default 0.3. */
+  readonly compactionDeadRatio?: number;
+  /** A copy of the data directory, from which damaged documents may be healed. It is never written to. */
+  readonly backupDirectory?: string | undefined;
+  /** Milliseconds between the starts of two rounds of a database's scrubber; 0 for none. Default one hour. */
+  readonly scrubIntervalMs?: number;
+  /** Bytes that the scrubbers of all databases together read in a second. Default 8 MiB. */
+  readonly scrubBytesPerSecond?: number;
+  /** Milliseconds after which the snapshot of a scan or transaction ends. Default 300,000. */
+  readonly snapshotAgeMs?: number;
+  /** Told of every change of a database's state. */
+  readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
+}
+
+export interface DeletedDatabase {
+  readonly database: string;
+  readonly state: "deleted";
+}
+
+/** How one database is kept. `scrubPacer` is shared by all. */
+export function storeOptionsOf(options: EngineOptions, entry: CatalogEntry, scrubPacer: Pacer): StoreOptions {
+  const { directory, platform, observer, fsyncMode, backupDirectory } = options;
+  return {
+    platform,
+    observer,
+    layout: layoutOf(directory, entry.name),
+    databaseId: entry.id,
+    fsyncMode,
+    fsyncIntervalMs: options.fsyncIntervalMs ?? 100,
+    segmentBytes: options.segmentBytes ?? 64 * mebibyte,
+    checkpointBytes: options.checkpointBytes ?? 64 * mebibyte,
+    trimAfterCheckpoint: options.trimAfterCheckpoint ?? true,
+    keepSegments: options.keepSegments ?? 2,
+    compactionBytes: options.compactionBytes ?? 100 * mebibyte,
+    compactionDeadRatio: options.compactionDeadRatio ?? 0.3,
+    backup: backupDirectory === undefined ? undefined : layoutOf(backupDirectory, entry.name),
+    scrubIntervalMs: options.scrubIntervalMs ?? 3_600_000,
+    scrubPacer,
+    snapshotAgeMs: options.snapshotAgeMs ?? limits.snapshotAgeMs,
+  };
+}
+
+/** Bytes that the scrubbers of all databases together read in a second. */
+export function scrubRateOf(options: EngineOptions): number {
+  return options.scrubBytesPerSecond ?? 8 * mebibyte;
+}
