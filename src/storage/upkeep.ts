@@ -154,12 +154,9 @@ export class Upkeep {
       const progress = await moveLiveRecords(this.#parts, this.#healing, { onProgress, stopped });
       // A checkpoint that began while both files counted must not end when only one does.
       while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
-      const previous = this.#parts.data.dropPrevious();
-      try {
-        await this.checkpoint();
-      } finally {
-        this.#givenUp.add(previous);
-      }
+      // At once: a snapshot may look for it in the next turn.
+      this.#givenUp.add(this.#parts.data.dropPrevious());
+      await this.checkpoint();
       this.#compactLater.succeeded();
       return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#parts.data.bytes) };
     } catch (error) {

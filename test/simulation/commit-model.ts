@@ -40,6 +40,8 @@ export class CommitModel {
   readonly #facts = new Map<string, Fact[]>();
   readonly #byContent = new Map<string, Attempt>();
   readonly #unsettled = new Set<Attempt>();
+  /** What readers of snapshots found since the last recovery. */
+  #snapshotReads: { readonly key: string; readonly seen: Seen; readonly version: number }[] = [];
   #highest = 0;
   #attempts = 0;
 
@@ -102,10 +104,35 @@ export class CommitModel {
   }
 
   /**
+   * A reader of the snapshot of `version` found this. Commits of that version may be acknowledged later: it is judged
+   * when `settleSnapshotReads` is called.
+   */
+  observedAt(key: string, seen: Seen, version: number): void {
+    if (seen.content !== null) this.#see(key, seen);
+    if ((seen.version ?? 0) > version) throw new Violation(`${key}: snapshot ${version} has version ${seen.version}`);
+    this.#snapshotReads.push({ key, seen, version });
+  }
+
+  /** Judges what readers of snapshots found. Nothing that they can have seen waits for its acknowledgement any more. */
+  settleSnapshotReads(): void {
+    for (const { key, seen, version } of this.#snapshotReads.splice(0)) {
+      const newest = this.#facts.get(key)?.findLast((fact) => fact.version <= version);
+      if ((newest?.content ?? null) === seen.content) continue;
+      const mayBeDeleted = [...this.#unsettled].some(({ writes }) =>
+        writes.some((write) => write.key === key && write.content === null),
+      );
+      if (seen.content === null && mayBeDeleted) continue;
+      const wanted = `version ${newest?.version} is what the snapshot of version ${version} must have`;
+      throw new Violation(`${key}: ${wanted}, and it has ${seen.version ?? "none"}`);
+    }
+  }
+
+  /**
    * Judges the state after a recovery, and takes it as fact. `version` is the last one that survived; with `lossy`,
    * facts behind it may be gone, otherwise none may.
    */
   recovered(state: ReadonlyMap<string, Seen>, version: number, lossy: boolean): void {
+    this.#snapshotReads = [];
     for (const [key, facts] of this.#facts) {
       const lost = facts.filter((fact) => fact.version > version);
       if (lost.length > 0 && !lossy) {

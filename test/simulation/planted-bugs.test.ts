@@ -14,7 +14,6 @@ import { runSeed } from "./simulated-run.ts";
 type CaughtElsewhere =
   | "abort-keeps-pending"
   | "directory-trusted-after-failed-sync"
-  | "old-versions-reclaimed-early"
   | "commit-skips-ranges"
   | "commit-ignores-pending"
   | "commit-skips-first-committer";
@@ -25,6 +24,7 @@ const seedsToCatch: Readonly<Record<Exclude<Sabotage, CaughtElsewhere>, number>>
   "skipped-directory-sync": 400,
   "checkpoint-without-data-sync": 100,
   "trim-before-checkpoint": 200,
+  "old-versions-reclaimed-early": 100,
 };
 
 for (const [name, seeds] of Object.entries(seedsToCatch)) {

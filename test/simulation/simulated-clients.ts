@@ -5,6 +5,7 @@ import type { WriteOperation } from "../../src/engine/commands.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { Prng } from "../../src/platform/sim/prng.ts";
 import { type CommitModel, type PlannedWrite, type Seen, Violation } from "./commit-model.ts";
+import { readSnapshot } from "./snapshot-reader.ts";
 
 /** Answers that prove that nothing was kept. */
 const refusals: readonly ErrorCode[] = [
@@ -36,8 +37,10 @@ export async function runClient(engine: Engine, options: ClientOptions): Promise
   for (let i = 0; i < options.operations; i++) {
     const dice = options.random.below(100);
     let alive = true;
-    if (dice < 35) await readOne(engine, options);
-    else if (dice < 91) alive = await writeSome(engine, options);
+    if (dice < 32) await readOne(engine, options);
+    else if (dice < 35) {
+      await tolerate(options, () => readSnapshot(engine, collections, options, () => writeSome(engine, options)));
+    } else if (dice < 91) alive = await writeSome(engine, options);
     else if (dice < 92) {
       await tolerate(options, () => engine.execute({ op: "compactDatabase", database: options.database }));
     } else if (dice < 96)

@@ -93,6 +93,7 @@ async function session(run: Run, operations: number): Promise<void> {
     keepSegments: 1,
     compactionBytes: 4000,
     compactionDeadRatio: 0.3,
+    snapshotAgeMs: 500,
   });
   try {
     await Promise.all([...run.models].map(([name, model]) => work(run, engine, name, model, operations)));
@@ -111,6 +112,7 @@ async function work(run: Run, engine: Engine, database: string, model: CommitMod
   const random = new Prng(run.random.below(2 ** 31), 7);
   const client = { database, model, random, operations, faulty: run.faulty };
   await Promise.all(Array.from({ length: clients }, () => runClient(engine, client)));
+  model.settleSnapshotReads();
 }
 
 /** Makes sure that the database and its second collection are there; once they were, they must be. */
