@@ -11,6 +11,7 @@ import { addDeleteCommand } from "./delete-command.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addExportCommand } from "./export-command.ts";
 import { addGetCommand } from "./get-command.ts";
+import { addHealCommands } from "./heal-command.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addListCommand } from "./list-command.ts";
 import { asDocDBError, endWithReader, sayError } from "./output.ts";
@@ -49,6 +50,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
   addListCommand(program);
   addImportCommand(program);
   addExportCommand(program);
+  addHealCommands(program);
   return program;
 }
 

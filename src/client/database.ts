@@ -5,6 +5,7 @@ import { Batch } from "./batch.ts";
 import { Collection } from "./collection.ts";
 import { Collections } from "./collections.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import { Healing } from "./healing.ts";
 import { runTransaction } from "./run-transaction.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
 
@@ -20,12 +21,15 @@ export class Database {
   readonly name: string;
   /** Creates, lists and drops this database's collections. */
   readonly collections: Collections;
+  /** Finds documents that the server's disk has damaged, and heals them. */
+  readonly healing: Healing;
   readonly #connection: Connection;
 
   constructor(connection: Connection, name: string) {
     this.#connection = connection;
     this.name = name;
     this.collections = new Collections(connection, name);
+    this.healing = new Healing(connection, name);
   }
 
   /**

@@ -8,6 +8,7 @@ import {
 import { DocDBError } from "../base/errors.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { dateOf } from "./document.ts";
+import { type HealingStats, healingStats } from "./healing.ts";
 
 /** Whether a database can be used. "unknown" is a state that this client is too old to know. */
 export type DatabaseState = "open" | "closed" | "read-only" | "failed" | "unknown";
@@ -63,6 +64,11 @@ export class Databases {
   /** Removes a database with all that is in it, for good. DATABASE_NOT_FOUND when there is none. */
   async drop(name: string, options: CallOptions = {}): Promise<void> {
     await this.#connection.write(Rpcs.deleteDatabase, { database: name }, options);
+  }
+
+  /** What was found damaged and healed in each database that is open, since it was opened. */
+  healingStats(options: CallOptions = {}): Promise<HealingStats[]> {
+    return healingStats(this.#connection, "", options);
   }
 
   /** Yields the databases in the order of their names, fetching page after page. */

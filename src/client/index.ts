@@ -13,6 +13,7 @@ export { type CheckpointResult, Database } from "./database.ts";
 export { type DatabaseInfo, Databases, type DatabaseState } from "./databases.ts";
 export { Document, type DocumentStamp } from "./document.ts";
 export type { DocumentId } from "./document-id.ts";
+export { Healing, type HealingStats, type HealProgress, type HealResult, type HealSource } from "./healing.ts";
 export { JsonText, jsonText } from "./json-text.ts";
 export type { ScanOptions } from "./scan.ts";
 export type { Precondition } from "./precondition.ts";

@@ -184,7 +184,7 @@ export interface CommandTable {
   healDocument: { request: { database: string; collection: string; id: bigint }; result: HealedDocument };
   /** Checks every document and heals those that are damaged; tells `onHealProgress` how far it has come. */
   healDatabase: { request: { database: string }; result: HealProgress };
-  /** What was healed since the database was opened; of all open databases when none is named. Opens none. */
+  /** What was healed since the database was opened, which this does; of all open databases when none is named. */
   getHealingStats: { request: { database: string }; result: { databases: readonly HealingStats[] } };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };

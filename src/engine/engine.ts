@@ -136,7 +136,7 @@ export class Engine implements Executor {
       case "getDatabase":
         return Promise.resolve(this.#slot(command.database)).then((slot) => slot.info);
       case "getHealingStats":
-        return Promise.resolve({ databases: this.#healingStats(command.database) });
+        return this.#healingStats(command.database, releaseSlot);
       case "listDatabases":
         return Promise.resolve(this.#list(command.after, command.pageSize));
       case "closeSnapshot":
@@ -260,11 +260,16 @@ export class Engine implements Executor {
     return {};
   }
 
-  #healingStats(name: string): HealingStats[] {
-    const slots = name === "" ? [...this.#slots.keys()].sort().map((key) => this.#slot(key)) : [this.#slot(name)];
-    const statsOf = ({ entry, opened }: DatabaseSlot): HealingStats[] =>
-      opened === undefined ? [] : [{ database: entry.name, ...opened.healing.report }];
-    return slots.flatMap(statsOf);
+  async #healingStats(name: string, releaseSlot: () => void): Promise<Result<"getHealingStats">> {
+    const statsOf = ({ entry }: DatabaseSlot, database: Database): HealingStats => {
+      return { database: entry.name, ...database.healing.report };
+    };
+    if (name !== "") {
+      const slot = this.#slot(name);
+      return { databases: [await slot.use((database) => Promise.resolve(statsOf(slot, database)), releaseSlot)] };
+    }
+    const slots = [...this.#slots.keys()].sort().map((key) => this.#slot(key));
+    return { databases: slots.flatMap((slot) => (slot.opened === undefined ? [] : [statsOf(slot, slot.opened)])) };
   }
 
   #list(after: string, pageSize: number): Page<DatabaseInfo> {

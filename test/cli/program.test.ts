@@ -33,6 +33,8 @@ test("a wrong usage is exit code 2, and says what is wrong on stderr", async (t)
     ["create", "app", "1", "--file", "x"],
     ["import", "app", "-", "--format", "xml"],
     ["db"],
+    ["heal"],
+    ["heal", "app/users"],
     ["serve", "--bogus"],
   ]) {
     const { code, stdout, stderr } = await run(...args);
@@ -43,7 +45,7 @@ test("a wrong usage is exit code 2, and says what is wrong on stderr", async (t)
 });
 
 test("--help of every command shows its usage and examples on stdout, with exit code 0", async (t) => {
-  const commands = ["serve", "get", "create", "update", "delete", "list", "import", "export"];
+  const commands = ["serve", "get", "create", "update", "delete", "list", "import", "export", "heal", "healing-stats"];
   const groups = ["db create", "db list", "db drop", "collection create", "collection list", "collection drop"];
   for (const command of [...commands, ...groups]) {
     const { code, stdout, stderr } = await runDocdb([...command.split(" "), "--help"]);
