@@ -15,6 +15,10 @@ export type Sabotage =
   | "abort-keeps-pending"
   /** A directory whose sync failed is synced and built upon again. */
   | "directory-trusted-after-failed-sync"
+  /** A record counts as whole although its content fails its checksum. */
+  | "unchecked-content"
+  /** Damaged documents are given up without a look into the WAL. */
+  | "healing-without-wal"
   /** The end of one snapshot takes away old versions that an older one still sees. */
   | "old-versions-reclaimed-early"
   /** A transaction's commit doesn't check the ranges that it has read. */

@@ -5,6 +5,7 @@
 // that one, and reads it front to back in chunks, whatever its size. Nothing is changed, and rotation and trimming may
 // go on meanwhile.
 
+import { sabotaged } from "../base/sabotage.ts";
 import { isErrno, readFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
@@ -36,6 +37,7 @@ export async function findInWal(
   wanted: RecordIdentity,
   turn: Turn,
 ): Promise<Mutation | undefined> {
+  if (sabotaged("healing-without-wal")) return undefined;
   const segment = await openSegmentOf(fs, layout, databaseId, wanted.version);
   if (segment === undefined) return undefined;
   try {

@@ -24,6 +24,8 @@ const seedsToCatch: Readonly<Record<Exclude<Sabotage, CaughtElsewhere>, number>>
   "skipped-directory-sync": 400,
   "checkpoint-without-data-sync": 100,
   "trim-before-checkpoint": 200,
+  "unchecked-content": 200,
+  "healing-without-wal": 200,
   "old-versions-reclaimed-early": 100,
 };
 

@@ -30,6 +30,10 @@ export interface ClientOptions {
   readonly operations: number;
   /** Whether the disk may fail. */
   readonly faulty: boolean;
+  /** Whether documents may be damaged. */
+  readonly rotten: boolean;
+  /** Reads a document; what is lost for good counts as found. */
+  readonly read: typeof readDocument;
 }
 
 /** One client: a number of operations, one after the other. Ends early when the database can't be written any more. */
@@ -66,7 +70,7 @@ async function readOne(engine: Engine, options: ClientOptions): Promise<void> {
   const key = randomKey(options.random);
   const floor = options.model.floor(key);
   await tolerate(options, async () => {
-    options.model.observed(key, await readDocument(engine, options.database, key), floor);
+    options.model.observed(key, await options.read(engine, options.database, key), floor);
   });
 }
 
@@ -134,12 +138,13 @@ function plannedWrite(operation: WriteOperation): PlannedWrite {
   return { key, content: operation.kind === "delete" ? null : Buffer.from(operation.json).toString() };
 }
 
-/** Runs something that a failing disk may break. */
+/** Runs something that a failing disk may break, or a damaged document. */
 async function tolerate(options: ClientOptions, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!options.faulty || error instanceof Violation) throw error;
+    const damaged = options.rotten && error instanceof DocDBError && error.code === "DOCUMENT_CORRUPT";
+    if (!damaged && (!options.faulty || error instanceof Violation)) throw error;
   }
 }
 

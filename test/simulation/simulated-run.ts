@@ -8,6 +8,7 @@ import { SimulatedCrash, SimulatedMachine } from "../../src/platform/sim/simulat
 import type { FsyncMode } from "../../src/storage/fsync-mode.ts";
 import { isLossy } from "../../src/storage/fsync-mode.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
+import { BitRot } from "./bit-rot.ts";
 import { CommitModel, type Seen, Violation } from "./commit-model.ts";
 import { readDocument, runClient } from "./simulated-clients.ts";
 
@@ -23,11 +24,16 @@ interface Run {
   readonly random: Prng;
   readonly mode: FsyncMode;
   readonly models: ReadonlyMap<string, CommitModel>;
+  /** Set in a part of the runs on a disk that works: bits flip between boots. */
+  readonly rot: BitRot | undefined;
   faulty: boolean;
 }
 
 export interface RunSummary {
   readonly crashes: number;
+  /** Records that were damaged, and documents that were found damaged and could not be healed. */
+  readonly hits: number;
+  readonly lost: number;
   readonly ioCount: number;
   readonly trace: readonly string[];
 }
@@ -38,12 +44,16 @@ export async function runSeed(seed: number): Promise<RunSummary> {
   const machine = new SimulatedMachine(seed, { traceLines: Number(process.env["DOCDB_TRACE_LINES"] ?? 200) });
   const mode = random.pick(["group", "group", "group", "always", "interval", "none"] as const);
   const models = new Map(databases.map((name) => [name, new CommitModel()]));
-  const run: Run = { machine, random, mode, models, faulty: random.below(3) === 0 };
+  const faulty = random.below(3) === 0;
+  const chance = new Prng(seed, 101);
+  const rot = !faulty && chance.below(4) === 0 ? new BitRot(machine, chance) : undefined;
+  const run: Run = { machine, random, mode, models, rot, faulty };
   let crashes = 0;
   try {
     for (let boots = 2 + random.below(4); boots > 0; boots--) {
       if (await bootOnce(run)) crashes++;
       maybeLoseSnapshot(run);
+      rot?.strike();
     }
     run.faulty = false;
     machine.faults.clear();
@@ -53,7 +63,8 @@ export async function runSeed(seed: number): Promise<RunSummary> {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     throw new Violation(`seed ${seed} (fsync mode ${mode}): ${reason}\n${machine.trace.slice(-40).join("\n")}`);
   }
-  return { crashes, ioCount: machine.ioCount, trace: machine.trace };
+  const { ioCount, trace } = machine;
+  return { crashes, hits: rot?.hits ?? 0, lost: rot?.lost ?? 0, ioCount, trace };
 }
 
 /** One boot that may end in a crash. */
@@ -94,6 +105,7 @@ async function session(run: Run, operations: number): Promise<void> {
     compactionBytes: 4000,
     compactionDeadRatio: 0.3,
     snapshotAgeMs: 500,
+    scrubIntervalMs: run.rot === undefined ? 0 : 20,
   });
   try {
     await Promise.all([...run.models].map(([name, model]) => work(run, engine, name, model, operations)));
@@ -104,13 +116,16 @@ async function session(run: Run, operations: number): Promise<void> {
 
 async function work(run: Run, engine: Engine, database: string, model: CommitModel, operations: number): Promise<void> {
   await prepare(run, engine, database, model);
+  const { rot } = run;
+  const read: typeof readDocument = (...document) =>
+    rot === undefined ? readDocument(...document) : rot.read(...document);
   const state = new Map<string, Seen>();
-  for (const key of model.keys) state.set(key, await readDocument(engine, database, key));
+  for (const key of model.keys) state.set(key, await read(engine, database, key));
   const version = await recoveredVersion(run, engine, database, state);
   if (version === undefined) return;
   model.recovered(state, version, isLossy(run.mode));
   const random = new Prng(run.random.below(2 ** 31), 7);
-  const client = { database, model, random, operations, faulty: run.faulty };
+  const client = { database, model, random, operations, faulty: run.faulty, rotten: rot !== undefined, read };
   await Promise.all(Array.from({ length: clients }, () => runClient(engine, client)));
   model.settleSnapshotReads();
 }
@@ -147,7 +162,7 @@ async function recoveredVersion(
 }
 
 /** Losing the index snapshot must cost time only. */
-function maybeLoseSnapshot({ machine, random }: Run): void {
-  if (random.below(4) > 0) return;
+function maybeLoseSnapshot({ machine, random, rot }: Run): void {
+  if (random.below(4) > 0 || rot?.hitsHeaders === true) return;
   for (const path of machine.files().keys()) if (path.endsWith(".index")) machine.removeFile(path);
 }
