@@ -15,6 +15,7 @@ import { addHealCommands } from "./heal-command.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addListCommand } from "./list-command.ts";
 import { asDocDBError, endWithReader, sayError } from "./output.ts";
+import { addStatsCommand } from "./stats-command.ts";
 import { addUpdateCommand } from "./update-command.ts";
 
 const help = `
@@ -48,6 +49,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
   addUpdateCommand(program);
   addDeleteCommand(program);
   addListCommand(program);
+  addStatsCommand(program);
   addImportCommand(program);
   addExportCommand(program);
   addHealCommands(program);

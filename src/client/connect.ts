@@ -5,6 +5,7 @@ import { DocDBError } from "../base/errors.ts";
 import { type CallOptions, Connection } from "./connection.ts";
 import { Database } from "./database.ts";
 import { Databases } from "./databases.ts";
+import { getStats, type ServerStats } from "./stats.ts";
 
 /** Where a server listens that wasn't told otherwise. */
 export const defaultSocket = "/tmp/docdb.sock";
@@ -46,6 +47,11 @@ export class Client implements AsyncDisposable {
   /** A database of the server, which must exist when it is used. */
   database(name: string): Database {
     return new Database(this.#connection, name);
+  }
+
+  /** Tells how the server and its databases are; with `database` only that one. DATABASE_NOT_FOUND. */
+  stats(options: CallOptions & { readonly database?: string | undefined } = {}): Promise<ServerStats> {
+    return getStats(this.#connection, options.database ?? "", options);
   }
 
   /** Waits for the calls that run, and closes the connection. */

@@ -93,7 +93,8 @@ function infoOf(wire: WireDatabase | undefined): DatabaseInfo {
   };
 }
 
-const stateNames: Readonly<Record<number, DatabaseState>> = {
+/** What the wire calls the states. */
+export const stateNames: Readonly<Record<number, DatabaseState>> = {
   [WireState.OPEN]: "open",
   [WireState.CLOSED]: "closed",
   [WireState.READ_ONLY]: "read-only",

@@ -16,5 +16,6 @@ export type { DocumentId } from "./document-id.ts";
 export { Healing, type HealingStats, type HealProgress, type HealResult, type HealSource } from "./healing.ts";
 export { JsonText, jsonText } from "./json-text.ts";
 export type { ScanOptions } from "./scan.ts";
+export type { DatabaseStats, ErrorCount, OpenDatabaseStats, ServerStats } from "./stats.ts";
 export type { Precondition } from "./precondition.ts";
 export { type Isolation, Transaction, type TransactionOptions } from "./transaction.ts";

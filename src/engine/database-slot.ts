@@ -5,6 +5,7 @@ import { DocDBError } from "../base/errors.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import type { DatabaseInfo, DatabaseState } from "./commands.ts";
 import type { Database } from "./database.ts";
+import type { DatabaseStats } from "./engine-stats.ts";
 
 export class DatabaseSlot {
   readonly entry: CatalogEntry;
@@ -41,6 +42,10 @@ export class DatabaseSlot {
   /** The database, while it is open. What it is asked for must not wait. */
   get opened(): Database | undefined {
     return this.#database;
+  }
+
+  get stats(): DatabaseStats {
+    return { info: this.info, opened: this.#database?.stats };
   }
 
   /**

@@ -16,6 +16,7 @@ import { Collections } from "./collections.ts";
 import type { CompactionProgress } from "./commands.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { DocumentWriter } from "./document-writer.ts";
+import type { OpenDatabaseStats } from "./engine-stats.ts";
 import { OpenSnapshots } from "./open-snapshots.ts";
 import { PendingWrites } from "./pending.ts";
 import { Submitter } from "./submitter.ts";
@@ -69,6 +70,14 @@ export class Database {
   /** What scrubbing and healing do here. */
   get healing(): Healing {
     return this.#store.healing;
+  }
+
+  get stats(): OpenDatabaseStats {
+    const { snapshots, oldVersions, memoryBytes } = this.#store.snapshotStats;
+    const { count: transactions, memoryBytes: transactionBytes } = this.transactions;
+    const ofSnapshots = { snapshots, oldVersions, snapshotBytes: memoryBytes };
+    const { quarantined } = this.healing.report;
+    return { ...this.#store.stats, quarantined, ...ofSnapshots, transactions, transactionBytes };
   }
 
   /** Writes a checkpoint; returns the version it covers. */

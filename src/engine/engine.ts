@@ -29,6 +29,7 @@ import { refuseForeignFiles, removeFiles } from "./database-files.ts";
 import { databaseNotFound, DatabaseSlot } from "./database-slot.ts";
 import { makeDirectory, syncPath } from "./directory.ts";
 import { type EngineOptions, scrubRateOf, storeOptionsOf } from "./engine-options.ts";
+import { type EngineStats, poolStats } from "./engine-stats.ts";
 import { runInDatabase } from "./run-command.ts";
 
 export class Engine implements Executor {
@@ -76,10 +77,8 @@ export class Engine implements Executor {
           await catalog.remove(entry);
         } catch (error) {
           // The others must not suffer; whoever creates a database of this name comes back to it.
-          options.observer.event("error", "what is left of a database can't be removed", {
-            database: entry.name,
-            error,
-          });
+          const where = `removing what is left of database ${entry.name}`;
+          options.observer.failure(where, DocDBError.from(diskError("Its files are still there", error)));
         }
       }
       return new Engine(options, lock, catalog);
@@ -92,6 +91,13 @@ export class Engine implements Executor {
   /** All databases with their states, by name. */
   databases(): DatabaseInfo[] {
     return [...this.#slots.keys()].sort().map((key) => (this.#slots.get(key) as DatabaseSlot).info);
+  }
+
+  /** Figures about one database, or all of them with an empty name. DATABASE_NOT_FOUND. */
+  stats(database: string): EngineStats {
+    const infos = this.databases();
+    const slots = database === "" ? infos.map((info) => this.#slot(info.database)) : [this.#slot(database)];
+    return { pool: poolStats(infos), databases: slots.map((slot) => slot.stats) };
   }
 
   async execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>> {

@@ -64,6 +64,13 @@ export async function replaceFile(fs: FileSystem, directory: string, name: strin
   if (!sabotaged("skipped-directory-sync")) await fs.syncDirectory(directory);
 }
 
+/** Waits for both, even when one fails: a file must not be truncated under a write. Throws the first failure. */
+export async function bothSettled(first: Promise<void>, second: Promise<void>): Promise<void> {
+  for (const result of await Promise.allSettled([first, second])) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
+
 /** True when `error` is a system error with this POSIX code. */
 export function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === code;

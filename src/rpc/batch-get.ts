@@ -45,8 +45,10 @@ function resultOf(
     const document = documentOnWire(outcome.value);
     return { result: { $case: "document", value: document }, bytes: overheadBytes + document.json.length };
   }
+  if (outcome.error instanceof DocDBError && outcome.error.code === "DOCUMENT_NOT_FOUND") {
+    return { result: { $case: "missing", value: true }, bytes: overheadBytes };
+  }
   const error = presentableError(outcome.error);
-  if (error.code === "DOCUMENT_NOT_FOUND") return { result: { $case: "missing", value: true }, bytes: overheadBytes };
   const status = error.code === "RESPONSE_TOO_LARGE" ? tooLarge : rpcStatusOf(error);
   return { result: { $case: "error", value: status }, bytes: overheadBytes + Status.encode(status).finish().length };
 }

@@ -11,6 +11,7 @@ import { DocDBError } from "../base/errors.ts";
 import type { Command, CommandName, ExecutionContext, Executor, Result } from "../engine/commands.ts";
 import type { Clock, Randomness, Timer } from "../platform/platform.ts";
 import type { Observer } from "../telemetry/observer.ts";
+import type { Statistics } from "./server-figures.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
 
 /** What calls need of the server. */
@@ -20,6 +21,7 @@ export interface CallEnvironment {
   readonly clock: Clock;
   readonly random: Randomness;
   readonly gate: CallGate;
+  readonly statistics: Statistics;
 }
 
 /** Commands that change nothing: given up in the middle, they leave no doubt. */

@@ -8,7 +8,8 @@ import { cursorOf, nameCursor, pageScope, pageSizeOf, pageToken } from "./paging
 import type { Handlers } from "./service.ts";
 import { timestampOf } from "./times.ts";
 
-const stateOnWire: Readonly<Record<DatabaseInfo["state"], DatabaseState>> = {
+/** A database's state as it is sent. */
+export const stateOnWire: Readonly<Record<DatabaseInfo["state"], DatabaseState>> = {
   open: DatabaseState.OPEN,
   closed: DatabaseState.CLOSED,
   read_only: DatabaseState.READ_ONLY,

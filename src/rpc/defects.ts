@@ -16,6 +16,18 @@ export function presentable(environment: CallEnvironment, where: string, error: 
   return new DocDBError("INTERNAL", message, { metadata: { id } });
 }
 
+/** The same for an error that is one result among others, which is counted here: no call ends in it. */
+export function presentableResult(environment: CallEnvironment, where: string, error: unknown): DocDBError {
+  const known = presentable(environment, where, error);
+  noteFailure(environment, where, known);
+  return known;
+}
+
+/** Tells the observer of an error that is about to leave. A defect was told of with its cause. */
+export function noteFailure({ observer }: CallEnvironment, where: string, error: DocDBError): void {
+  if (error.code !== "INTERNAL") observer.failure(where, error);
+}
+
 function traceId({ random }: CallEnvironment): string {
   return [random.u32(), random.u32()].map((part) => part.toString(16).padStart(8, "0")).join("");
 }

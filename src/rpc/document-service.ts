@@ -7,7 +7,7 @@ import { defaultCollection, type WriteOperation } from "../engine/commands.ts";
 import { batchGetResults, documentOnWire } from "./batch-get.ts";
 import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } from "./batch-write.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
-import { presentable } from "./defects.ts";
+import { presentableResult } from "./defects.ts";
 import { checkId, createOperation, deleteOperation, patchNotImplemented, updateOperation } from "./mutations.ts";
 import { missingStream, refuseLaterFields } from "./not-implemented.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
@@ -50,7 +50,7 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
       const ids = asked.filter((id) => id !== 0n);
       const transaction = transactionOf(transactionId);
       const { outcomes } = await context.execute({ op: "batchGetDocuments", database, collection, ids, transaction });
-      const known = (error: Error) => presentable(environment, "BatchGetDocuments", error);
+      const known = (error: Error) => presentableResult(environment, "BatchGetDocuments", error);
       return { results: batchGetResults(asked, outcomes, known) };
     },
 
@@ -60,7 +60,7 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
       const target = { database, transaction: transactionOf(request.transactionId) };
       const operations = batchOperations(request);
       if (atomic) return { results: await writeAtomic(target, operations, context) };
-      const known = (error: Error) => presentable(environment, "BatchWrite", error);
+      const known = (error: Error) => presentableResult(environment, "BatchWrite", error);
       return { results: await writeEach(target, operations, context, known) };
     },
 

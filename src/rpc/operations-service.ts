@@ -1,4 +1,4 @@
-// docdb.v1.OperationsService: for whoever runs the server. So far it has checkpoints and compaction.
+// docdb.v1.OperationsService: for whoever runs the server. So far it has statistics, checkpoints and compaction.
 
 import { CompactDatabaseResponse, CompactionPhase } from "../../gen/docdb/v1/operations.ts";
 import type { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
@@ -7,13 +7,18 @@ import type { CallEnvironment } from "./call-context.ts";
 import { missingRpc, missingStream } from "./not-implemented.ts";
 import type { Handlers } from "./service.ts";
 import { durationOf, endsWithin } from "./times.ts";
+import { statsOnWire } from "./statistics.ts";
 
 /** Time between two messages of progress. */
 const progressMs = 500;
 
-export function operationsService({ clock }: CallEnvironment): Handlers<typeof OperationsServiceService> {
+export function operationsService({ clock, statistics }: CallEnvironment): Handlers<typeof OperationsServiceService> {
   return {
-    getStats: missingRpc("GetStats", "ListDatabases, ListCollections and the health service tell states and sizes."),
+    // Not a command: it must not wait behind those that it tells about.
+    async getStats({ database }) {
+      return statsOnWire(statistics(database));
+    },
+
     getMetrics: missingRpc("GetMetrics"),
 
     async checkpointDatabase({ database }, context) {

@@ -13,7 +13,7 @@ import { defaultCollection, type DocumentRecord, type ScanPage, type SnapshotHan
 import { beyond, firstId } from "../engine/page-reader.ts";
 import { documentOnWire } from "./batch-get.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
-import { presentable } from "./defects.ts";
+import { presentableResult } from "./defects.ts";
 import { cursorOf, pageScope, pageToken } from "./paging.ts";
 
 /** Documents and bytes of records in one message: enough to make its own cost small, little enough for short turns. */
@@ -58,7 +58,7 @@ export async function* scanDocuments(
       if (last !== undefined) yield message(items, beyond(last.id, reverse));
       sent ||= last !== undefined;
       if (failure === undefined) continue;
-      const error = presentable(environment, "ScanDocuments", failure.error);
+      const error = presentableResult(environment, "ScanDocuments", failure.error);
       throw withResumeToken(error, message([], beyond(failure.id, reverse)).resumeToken);
     }
     if (!sent) yield message([], from);

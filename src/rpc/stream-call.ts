@@ -6,7 +6,7 @@ import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { DocDBError } from "../base/errors.ts";
 import { type CallContext, type CallEnvironment, RunningCall } from "./call-context.ts";
 import type { CallKind } from "./call-gate.ts";
-import { presentable } from "./defects.ts";
+import { noteFailure, presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
 import { incoming } from "./incoming.ts";
 import { grpcStatusOf } from "./status.ts";
@@ -66,6 +66,7 @@ async function answer<Request, Response>(
 ): Promise<void> {
   // grpc-js takes the status of a stream from its `error` event, and sends it after what was written before.
   const fail = (error: DocDBError): void => {
+    noteFailure(environment, method.path, error);
     call.emit("error", grpcStatusOf(error));
   };
   const context = new RunningCall(environment, fail);

@@ -4,7 +4,7 @@ import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { DocDBError } from "../base/errors.ts";
 import { type CallContext, type CallEnvironment, RunningCall } from "./call-context.ts";
 import type { CallKind } from "./call-gate.ts";
-import { presentable } from "./defects.ts";
+import { noteFailure, presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
 import { grpcStatusOf } from "./status.ts";
 
@@ -19,7 +19,10 @@ export function unaryCall<Request, Response>(
   kind: CallKind,
 ): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) => {
-    const fail = (error: DocDBError): void => callback(grpcStatusOf(error));
+    const fail = (error: DocDBError): void => {
+      noteFailure(environment, method.path, error);
+      callback(grpcStatusOf(error));
+    };
     const context = new RunningCall(environment, fail);
     call.on("cancelled", () => context.cancel());
     const answer = async (): Promise<void> => {

@@ -29,11 +29,23 @@ interface Waiting {
   readonly run: () => void;
 }
 
+/** Counters start at 0 with the scheduler. */
+export interface SchedulerStats extends SchedulerOptions {
+  readonly busySlots: number;
+  readonly queued: number;
+  readonly executed: number;
+  /** Refused because a queue was full. */
+  readonly rejected: number;
+  /** Left the queue because their callers had gone. */
+  readonly dropped: number;
+}
+
 export class Scheduler implements Executor {
   readonly #engine: Executor;
   readonly #options: SchedulerOptions;
   /** Queues that aren't empty, in the order of their next turn. */
   readonly #queues = new Map<string, Waiting[]>();
+  readonly #counts = { executed: 0, rejected: 0, dropped: 0 };
   #queued = 0;
   #busySlots = 0;
   #running = 0;
@@ -55,7 +67,9 @@ export class Scheduler implements Executor {
     return new Promise((resolve, reject) => {
       const { signal } = context;
       const drop = (): void => {
-        if (this.#remove(queue, waiting)) reject(cancelled());
+        if (!this.#remove(queue, waiting)) return;
+        this.#counts.dropped++;
+        reject(cancelled());
       };
       const run = (): void => {
         signal?.removeEventListener("abort", drop);
@@ -79,12 +93,23 @@ export class Scheduler implements Executor {
     return this.#drained.promise;
   }
 
+  get stats(): SchedulerStats {
+    const { slots, queuePerDatabase, queueTotal } = this.#options;
+    return { slots, busySlots: this.#busySlots, queued: this.#queued, queueTotal, queuePerDatabase, ...this.#counts };
+  }
+
+  /** Commands of this database that wait for a slot. */
+  queuedFor(database: string): number {
+    return this.#queues.get(database.toLowerCase())?.length ?? 0;
+  }
+
   #refusal(queue: string): DocDBError | undefined {
     if (this.#drained !== undefined)
       return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
     const { queuePerDatabase, queueTotal } = this.#options;
     const depth = this.#queues.get(queue)?.length ?? 0;
     if (depth < queuePerDatabase && this.#queued < queueTotal) return undefined;
+    this.#counts.rejected++;
     const whose = depth < queuePerDatabase ? "the server" : `database ${queue}`;
     const message = `Too many calls wait for ${whose}: nothing happened. Try again in a moment.`;
     return new DocDBError("QUEUE_FULL", message, { retryAfterMs: 50 });
@@ -158,6 +183,7 @@ export class Scheduler implements Executor {
 
   #finished(): void {
     this.#running--;
+    this.#counts.executed++;
     this.#checkDrained();
   }
 

@@ -29,6 +29,7 @@ export class Listener {
   readonly grpc: Server;
   readonly #options: ListenerOptions;
   readonly #net: NetServer;
+  #connections = 0;
   #socketFile: SocketFile | undefined;
 
   constructor(options: ListenerOptions, observer: Observer) {
@@ -42,7 +43,11 @@ export class Listener {
       "grpc.enable_channelz": 0,
     });
     const injector = this.grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#net = createServer((connection) => injector.injectConnection(connection));
+    this.#net = createServer((connection) => {
+      this.#connections++;
+      connection.once("close", () => this.#connections--);
+      injector.injectConnection(connection);
+    });
     this.#net.maxConnections = options.maxConnections;
     this.#net.on("drop", () => {
       observer.event("warn", "connection refused: too many are open", { limit: options.maxConnections });
@@ -55,6 +60,11 @@ export class Listener {
     const { inherited } = this.#options;
     if (inherited !== undefined) await listenOnDescriptor(this.#net, inherited);
     else this.#socketFile = await listenOnSocketFile(this.#net, this.#options.socket);
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Accepts no more connections and removes the socket file. Open connections go on. */

@@ -9,10 +9,13 @@ import { realPlatform } from "../platform/real/real-platform.ts";
 import { CallGate } from "../rpc/call-gate.ts";
 import { HealthBoard } from "../rpc/health-board.ts";
 import { addServices, docdbServices } from "../rpc/services.ts";
+import type { ServerFigures } from "../rpc/server-figures.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
+import { ErrorTracker } from "../telemetry/error-tracker.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { Listener } from "./listener.ts";
 import type { ServerOptions } from "./options.ts";
+import { ProcessStatistics } from "./process-statistics.ts";
 import { checkSocketPath } from "./socket-file.ts";
 import { inheritedSocket } from "./socket-activation.ts";
 
@@ -33,10 +36,11 @@ const connectionGraceMs = 1_000;
 /**
  * Starts a server. ALREADY_RUNNING, INVALID_SETTING, DATABASE_CORRUPT (of the catalog); nothing is left behind then.
  */
-export async function startServer(options: ServerOptions, observer: Observer): Promise<RunningServer> {
+export async function startServer(options: ServerOptions, log: Observer): Promise<RunningServer> {
   const inherited = inheritedSocket(process.env, process.pid);
   if (inherited === undefined) checkSocketPath(options.socket);
   const platform = realPlatform();
+  const observer = new ErrorTracker(log, platform.clock);
   const health = new HealthBoard(docdbServices);
   const engine = await Engine.open({
     directory: options.dataDirectory,
@@ -60,12 +64,21 @@ export async function startServer(options: ServerOptions, observer: Observer): P
   const gate = new CallGate();
   const listener = new Listener({ ...options, inherited }, observer);
   const { clock, random } = platform;
-  addServices(listener.grpc, { executor: scheduler, observer, clock, random, gate }, health, () =>
-    readFile(descriptors),
-  );
+  const ownProcess = new ProcessStatistics(options.dataDirectory);
+  const statistics = (database: string): ServerFigures => ({
+    process: ownProcess.figures(listener.connections),
+    engine: engine.stats(database),
+    scheduler: scheduler.stats,
+    queuedFor: (name) => scheduler.queuedFor(name),
+    fsyncMode: options.fsyncMode,
+    errors: observer.stats,
+  });
+  const environment = { executor: scheduler, observer, clock, random, gate, statistics };
+  addServices(listener.grpc, environment, health, () => readFile(descriptors));
   try {
     await listener.listen();
   } catch (error) {
+    ownProcess.close();
     await engine.close();
     throw error;
   }
@@ -87,6 +100,7 @@ export async function startServer(options: ServerOptions, observer: Observer): P
       gate.interruptAll();
     }
     await listener.closeConnections(connectionGraceMs);
+    ownProcess.close();
     await engine.close();
   };
   let stopped: Promise<void> | undefined;

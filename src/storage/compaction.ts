@@ -93,7 +93,8 @@ export function wantsCompaction(data: DataFiles, index: DocumentIndex, minBytes:
   return data.bytes - liveBytes(index) >= data.bytes * deadRatio;
 }
 
-function liveBytes(index: DocumentIndex): number {
+/** Bytes of the records in the data files that the index points at. */
+export function liveBytes(index: DocumentIndex): number {
   let live = 0;
   for (const { table } of index.collections) live += table.liveRecordBytes;
   return live;

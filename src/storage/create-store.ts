@@ -9,7 +9,7 @@ export async function createStore(options: StoreOptions): Promise<void> {
   const { platform, layout, databaseId } = options;
   await createDataFile(platform.fs, layout.data, { databaseId, generation: 1, salt: platform.random.u32() });
   await platform.fs.syncDirectory(layout.dataDirectory);
-  const wal = new WalLog(platform, layout, databaseId, false, 0);
+  const wal = new WalLog(platform, layout, databaseId, false, new Map());
   await wal.start({ firstVersion: 1, baseVersion: 0 });
   await wal.close();
 }

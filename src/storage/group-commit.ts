@@ -12,6 +12,7 @@ import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
+import { bothSettled } from "../platform/file-io.ts";
 import type { Clock, Timer } from "../platform/platform.ts";
 import {
   type Commit,
@@ -77,6 +78,7 @@ export class GroupCommit {
   #timer: Timer | undefined;
   #lastVersion: number;
   #durableOffset: number;
+  #durableVersion: number;
   #pendingBytes = 0;
   /** Commits that were submitted, and those of them that were answered. */
   #submitted = 0;
@@ -84,7 +86,7 @@ export class GroupCommit {
   #readOnly: DocDBError | undefined;
   #lastGroup: GroupRecords | undefined;
   /** Groups and fsyncs so far, for statistics. */
-  readonly counts = { groups: 0, commits: 0, syncs: 0, syncMs: 0 };
+  readonly counts = { groups: 0, commits: 0, fsyncs: 0, fsyncMs: 0 };
 
   constructor(
     options: GroupCommitOptions,
@@ -100,12 +102,18 @@ export class GroupCommit {
     this.#data = data;
     this.#lastVersion = lastVersion;
     this.#durableOffset = wal.size;
+    this.#durableVersion = lastVersion;
     this.#listener = listener;
   }
 
   /** The last version that was published. */
   get lastVersion(): number {
     return this.#lastVersion;
+  }
+
+  /** Everything up to this version is durable: what is published, unless the fsync mode is a lossy one. */
+  get durableVersion(): number {
+    return isLossy(this.#options.mode) ? this.#durableVersion : this.#lastVersion;
   }
 
   /** Bytes of commits that were submitted and not yet answered. */
@@ -289,8 +297,9 @@ export class GroupCommit {
     } catch (error) {
       throw this.latch("the disk failed to make the WAL durable.", error);
     }
-    this.counts.syncs++;
-    this.counts.syncMs += this.#clock.monotonicMs() - startedMs;
+    this.counts.fsyncs++;
+    this.counts.fsyncMs += this.#clock.monotonicMs() - startedMs;
+    this.#durableVersion = this.#lastVersion;
     this.#durableOffset = this.#wal.size;
   }
 
@@ -334,12 +343,5 @@ export class GroupCommit {
     this.#pendingBytes -= bytes;
     this.#settled++;
     reject(error);
-  }
-}
-
-/** Waits for both, even when one fails: a file must not be truncated under a write. Throws the first failure. */
-async function bothSettled(first: Promise<void>, second: Promise<void>): Promise<void> {
-  for (const result of await Promise.allSettled([first, second])) {
-    if (result.status === "rejected") throw result.reason;
   }
 }

@@ -74,7 +74,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     else if (survey.end.kind === "torn") reportTorn(options, survey);
     const data = await found.use(base.extents, corruption !== undefined);
     const replay = await replayInto(options, data, base, survey);
-    const wal = new WalLog(platform, layout, databaseId, options.lossy, survey.newest);
+    const wal = new WalLog(platform, layout, databaseId, options.lossy, sizesOf(segments));
     const active = survey.segments.at(-1)?.header;
     const lossyCrash = active?.lossy === true && !survey.closedCleanly;
     // A crash may have taken acknowledged commits along; their versions are passed over.
@@ -97,6 +97,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     await found.close().catch(() => undefined);
     throw error;
   }
+}
+
+function sizesOf(segments: readonly Segment[]): Map<number, number> {
+  return new Map(segments.map(({ header, bytes }) => [header.segment, bytes]));
 }
 
 /** An interrupted write looks like this, and so does a last group that rotted: an operator should hear of it. */

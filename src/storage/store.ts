@@ -4,8 +4,9 @@
 
 import type { DocDBError } from "../base/errors.ts";
 import type { Turn } from "../platform/turn.ts";
+import { liveBytes } from "./compaction.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
-import type { DataRecord } from "./data-format.ts";
+import { dataRecordHeaderBytes, type DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
 import { GivenUpFiles } from "./given-up-files.ts";
@@ -18,6 +19,7 @@ import { readRuns, type Wanted } from "./read-runs.ts";
 import { placeOf } from "./record-place.ts";
 import { type Located, type Snapshot, Snapshots, type SnapshotStats } from "./snapshots.ts";
 import type { StoreOptions } from "./store-options.ts";
+import type { StoreStats } from "./store-stats.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -124,6 +126,27 @@ export class Store {
   /** Opens a snapshot of what is visible now (see snapshots.ts). TOO_MANY_SNAPSHOTS. */
   openSnapshot(): Snapshot {
     return this.#snapshots.open(this.visibleVersion);
+  }
+
+  get stats(): StoreStats {
+    const { index, committer } = this.#parts;
+    let [documents, tombstones] = [0, 0];
+    for (const { table } of index.collections) {
+      documents += table.live;
+      tombstones += table.tombstones;
+    }
+    return {
+      version: this.visibleVersion,
+      documents,
+      jsonBytes: liveBytes(index) - documents * dataRecordHeaderBytes,
+      collections: index.collectionCount,
+      tombstones,
+      indexBytes: index.memoryBytes,
+      pendingWriteBytes: committer.pendingBytes,
+      dataFile: this.upkeep.dataFileStats,
+      wal: this.upkeep.walStats,
+      commits: { ...committer.counts, durableVersion: committer.durableVersion },
+    };
   }
 
   get snapshotStats(): SnapshotStats {

@@ -22,6 +22,7 @@ export async function trimSegments(
   layout: Layout,
   checkpoint: Checkpoint,
   keep: number,
+  onRemoved: (segment: number) => void = () => undefined,
 ): Promise<void> {
   const numbers = olderSegments(layout.database, await fs.readdir(layout.walDirectory));
   let removed = 0;
@@ -32,6 +33,7 @@ export async function trimSegments(
     const baseVersion = await baseVersionOf(fs, successor);
     if (baseVersion === undefined || baseVersion > checkpoint.version) break;
     await fs.unlink(layout.segment(number));
+    onRemoved(number);
     removed++;
   }
   if (removed > 0) await fs.syncDirectory(layout.walDirectory);
@@ -40,7 +42,7 @@ export async function trimSegments(
 /** The last version before a segment; undefined when it was renamed just now, by a rotation. */
 async function baseVersionOf(fs: FileSystem, path: string): Promise<number | undefined> {
   try {
-    return (await readSegmentHeader(fs, path)).baseVersion;
+    return (await readSegmentHeader(fs, path)).header.baseVersion;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;

@@ -7,12 +7,13 @@
 import { DocDBError } from "../base/errors.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
-import { adoptCompacted, type CompactionProgress, moveLiveRecords, wantsCompaction } from "./compaction.ts";
+import { adoptCompacted, type CompactionProgress, liveBytes, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { diskError, namesLost } from "./disk-errors.ts";
 import type { GivenUpFiles } from "./given-up-files.ts";
 import type { Healing } from "./healing.ts";
 import { Later } from "./later.ts";
 import type { StoreOptions } from "./store-options.ts";
+import type { DataFileStats, UpkeepRun, WalStats } from "./store-stats.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { type Checkpoint, trimSegments } from "./trim.ts";
 
@@ -44,6 +45,8 @@ export class Upkeep {
   #compacting: Promise<CompactionResult> | undefined;
   readonly #onProgress = new Set<(progress: CompactionProgress) => void>();
   #closing = false;
+  #lastCheckpoint: UpkeepRun | undefined;
+  #lastCompaction: UpkeepRun | undefined;
   readonly #checkpointLater: Later;
   readonly #compactLater: Later;
 
@@ -64,6 +67,23 @@ export class Upkeep {
     const { clock } = options.platform;
     this.#checkpointLater = new Later(clock, () => void this.#automaticCheckpoint());
     this.#compactLater = new Later(clock, () => this.#compactIfDue());
+  }
+
+  get dataFileStats(): DataFileStats {
+    const { data, index } = this.#parts;
+    const { bytes } = data;
+    const { generation } = data.current.header;
+    return { bytes, deadBytes: bytes - liveBytes(index), generation, lastCompaction: this.#lastCompaction };
+  }
+
+  get walStats(): WalStats {
+    const { wal } = this.#parts;
+    const [replayBytes, checkpointVersion, lastCheckpoint] = [
+      this.#walBytes,
+      this.#checkpointVersion,
+      this.#lastCheckpoint,
+    ];
+    return { ...wal.extent, currentSegment: wal.segment, replayBytes, checkpointVersion, lastCheckpoint };
   }
 
   /** Takes up what the last process left: a WAL that is due for a checkpoint, a compaction that did not end. */
@@ -144,6 +164,7 @@ export class Upkeep {
   async #compact(): Promise<CompactionResult> {
     if (this.#parts.committer.readOnly !== undefined) throw this.#parts.committer.readOnly;
     const bytesBefore = this.#parts.data.bytes;
+    const startedMs = this.#options.platform.clock.monotonicMs();
     try {
       // The last compaction's end may be missing: it needs a checkpoint.
       if (this.#parts.data.previous === undefined && this.#parts.data.needsAdoption) await this.checkpoint();
@@ -158,6 +179,7 @@ export class Upkeep {
       this.#givenUp.add(this.#parts.data.dropPrevious());
       await this.checkpoint();
       this.#compactLater.succeeded();
+      this.#lastCompaction = this.#runSince(startedMs);
       return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#parts.data.bytes) };
     } catch (error) {
       throw this.#explained("The compaction did not end; what it did is kept", error);
@@ -184,7 +206,7 @@ export class Upkeep {
 
   #warn(message: string, error: unknown): void {
     const { layout, observer } = this.#options;
-    observer.event("warn", message, { database: layout.database, error });
+    observer.failure(`database ${layout.database}: ${message}`, DocDBError.from(error));
   }
 
   /** What to answer with. A directory that can't be trusted ends all writing. */
@@ -198,6 +220,7 @@ export class Upkeep {
     const { platform, layout, trimAfterCheckpoint, keepSegments } = this.#options;
     if (this.#parts.committer.readOnly !== undefined) throw this.#parts.committer.readOnly;
     const walBytes = this.#walBytes;
+    const startedMs = platform.clock.monotonicMs();
     let checkpoint: Checkpoint;
     try {
       checkpoint = await writeCheckpoint(this.#parts, closing);
@@ -211,12 +234,19 @@ export class Upkeep {
       throw this.#explained("No checkpoint was written", error);
     }
     try {
-      if (trimAfterCheckpoint) await trimSegments(platform.fs, layout, checkpoint, keepSegments);
+      const forget = (segment: number): void => this.#parts.wal.forget(segment);
+      if (trimAfterCheckpoint) await trimSegments(platform.fs, layout, checkpoint, keepSegments, forget);
     } catch (error) {
       if (error instanceof NamesInDoubt) throw this.#parts.committer.latch(namesLost(error), error);
       this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
     }
+    this.#lastCheckpoint = this.#runSince(startedMs);
     return this.#checkpointVersion;
+  }
+
+  #runSince(startedMs: number): UpkeepRun {
+    const { clock } = this.#options.platform;
+    return { endTimeMs: clock.now(), durationMs: clock.monotonicMs() - startedMs };
   }
 
   async #automaticCheckpoint(): Promise<void> {

@@ -34,15 +34,25 @@ export class WalLog {
   /** Number of the newest segment on disk; 0 when there is none. */
   #newest: number;
   #size = 0;
+  /** Bytes of the segments on disk by number, but for the one that is open. */
+  readonly #sizes: Map<number, number>;
   /** A change of segments failed half-way: which file has which name is known only after recovery has looked. */
   #halfChanged = false;
 
-  constructor(platform: Platform, layout: Layout, databaseId: number, lossy: boolean, newest: number) {
+  /** `sizes` has the bytes of the segments on disk by number; the greatest one is the active segment. */
+  constructor(
+    platform: Platform,
+    layout: Layout,
+    databaseId: number,
+    lossy: boolean,
+    sizes: ReadonlyMap<number, number>,
+  ) {
     this.#platform = platform;
     this.#layout = layout;
     this.#databaseId = databaseId;
     this.#lossy = lossy;
-    this.#newest = newest;
+    this.#newest = Math.max(0, ...sizes.keys());
+    this.#sizes = new Map(sizes);
   }
 
   /** Whether a segment is open for appending. A database that was closed cleanly starts without one. */
@@ -53,6 +63,18 @@ export class WalLog {
   /** Bytes of the active segment. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Bytes and number of all segments on disk. */
+  get extent(): { readonly bytes: number; readonly segments: number } {
+    let bytes = this.#size;
+    for (const size of this.#sizes.values()) bytes += size;
+    return { bytes, segments: this.#sizes.size + (this.isOpen ? 1 : 0) };
+  }
+
+  /** An older segment was removed. */
+  forget(segment: number): void {
+    this.#sizes.delete(segment);
   }
 
   /** Number of the segment that appends go to, or that the next one will get. */
@@ -95,6 +117,7 @@ export class WalLog {
       throw new FatalWriteError("The WAL could not change over to a new segment.", { cause: error });
     }
     const old = this.#file;
+    if (old !== undefined) this.#sizes.set(this.#newest, this.#size);
     this.#file = file;
     this.#header = header;
     this.#newest = header.segment;

@@ -23,6 +23,8 @@ import { readSegment, type SegmentEnd, type WalGroup } from "./wal-reader.ts";
 export interface Segment {
   readonly path: string;
   readonly header: SegmentHeader;
+  /** Length of the file. */
+  readonly bytes: number;
 }
 
 /** Damage that can't be an interrupted write: commits that were acknowledged may be gone. */
@@ -119,15 +121,16 @@ export async function replayGroups(
   }
 }
 
-/** The header of a segment file; DATABASE_CORRUPT when it has no valid one. */
-export async function readSegmentHeader(fs: FileSystem, path: string): Promise<SegmentHeader> {
+/** The header of a segment file and its length; DATABASE_CORRUPT when it has no valid header. */
+export async function readSegmentHeader(fs: FileSystem, path: string): Promise<Omit<Segment, "path">> {
   const file = await fs.open(path, "read");
   try {
-    const bytes = Buffer.alloc(Math.min(await file.size(), segmentHeaderBytes));
+    const size = await file.size();
+    const bytes = Buffer.alloc(Math.min(size, segmentHeaderBytes));
     await file.read(bytes, 0);
     const header = decodeSegmentHeader(bytes);
     if (typeof header === "string") throw damaged(path, header);
-    return header;
+    return { header, bytes: size };
   } finally {
     await file.close();
   }
@@ -156,10 +159,10 @@ async function finishActivation(fs: FileSystem, layout: Layout, databaseId: numb
 }
 
 async function openHeader(fs: FileSystem, path: string, databaseId: number): Promise<Segment> {
-  const header = await readSegmentHeader(fs, path);
+  const { header, bytes } = await readSegmentHeader(fs, path);
   if (header.databaseId !== databaseId)
     throw damaged(path, `it belongs to database ${header.databaseId}, not ${databaseId}`);
-  return { path, header };
+  return { path, header, bytes };
 }
 
 async function segmentBytes(fs: FileSystem, segment: Segment): Promise<Buffer> {

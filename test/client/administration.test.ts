@@ -115,3 +115,23 @@ test("a closed connection waits for what runs, and takes no more", async (t) => 
   const error = await t.throwsAsync(db.collection().get(1), { instanceOf: DocDBError });
   t.is(error.code, "CANCELLED");
 });
+
+test("the statistics come as numbers, dates and milliseconds", async (t) => {
+  const db = await realDatabase(t);
+  await db.collection("_default").create("text");
+  await db.checkpoint();
+  const { server, pool, databases, errors } = await db.client.stats();
+  t.is(server.processId, process.pid);
+  t.true(server.residentBytes > 0 && server.eventLoopDelayP99Ms >= 0);
+  t.true(Math.abs(server.startTime.getTime() - Date.now()) < 60_000);
+  t.deepEqual(pool, { databases: 1, open: 1, readOnly: 0, failed: 0 });
+  const [app] = databases;
+  t.like(app, { name: "app", state: "open", opened: { version: 1n, documents: 1, jsonBytes: 6, quarantined: 0 } });
+  t.true((app?.opened?.wal.lastCheckpointMs ?? 0) > 0);
+  t.true(app?.opened?.wal.lastCheckpointTime instanceof Date);
+  t.is(app?.opened?.dataFile.lastCompactionTime, undefined);
+  t.true((app?.opened?.commits.fsyncMs ?? 0) > 0);
+  t.deepEqual(errors, { categories: [], codes: [] });
+  await db.client.databases.close("app");
+  t.is((await db.client.stats({ database: "app" })).databases[0]?.opened, undefined);
+});

@@ -90,6 +90,10 @@ async function useDocuments(call: JsonCaller): Promise<void> {
   const scanned = scan.messages.flatMap((message) => (message as { documents?: unknown[] }).documents ?? []);
   assert.deepEqual({ failure: scan.failure, scanned }, { failure: undefined, scanned: [exact, odd] });
 
+  const stats = await call("OperationsService/GetStats", { database });
+  const [told] = (stats.messages[0] as { databases?: { documents?: unknown }[] } | undefined)?.databases ?? [];
+  const figures = { rpc: "GetStats", failure: stats.failure, documents: told?.documents };
+  assert.deepEqual(figures, { rpc: "GetStats", failure: undefined, documents: "2" });
   const checkpoint = { version: "4", duration: "a duration" };
   await answers(call, "OperationsService/CheckpointDatabase", { database }, checkpoint);
   const compact = "OperationsService/CompactDatabase";

@@ -13,7 +13,7 @@ import { CallGate } from "../../src/rpc/call-gate.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
 import { call, type ClientMethod, decodeFailure, failureOf, rawMethod } from "./calls.ts";
-import { type FakeServer, fakeServer, serverOver } from "./fake-server.ts";
+import { type FakeServer, fakeServer, noStatistics, serverOver } from "./fake-server.ts";
 
 const create = rawMethod("/docdb.v1.DocumentService/CreateDocument");
 const get = rawMethod("/docdb.v1.DocumentService/GetDocument");
@@ -39,7 +39,8 @@ test("a deadline that has passed before the work starts means that nothing happe
   const executor = { execute: () => never };
   const gate = new CallGate();
   gate.open();
-  const context = new RunningCall({ executor, observer: silentObserver, clock, random, gate }, () => t.fail());
+  const environment = { executor, observer: silentObserver, clock, random, gate, statistics: noStatistics };
+  const context = new RunningCall(environment, () => t.fail());
   const error = t.throws(() => context.begin(Date.now(), "work"), { instanceOf: DocDBError });
   t.like(error, { code: "DEADLINE_EXCEEDED", metadata: { outcome: "nothing" } });
 });

@@ -25,6 +25,11 @@ export interface FakeServer {
   readonly logged: string[];
 }
 
+/** What a server without figures says when it is asked for them. */
+export function noStatistics(): never {
+  throw new Error("there are no statistics here");
+}
+
 /** A server whose commands are answered by `answer`. */
 export async function fakeServer(t: TestContext, answer: Answer): Promise<FakeServer> {
   return await serverOver(t, {
@@ -40,7 +45,7 @@ export async function serverOver(t: TestContext, executor: Executor): Promise<Fa
   const [gate, health, logged] = [new CallGate(), new HealthBoard(docdbServices), new Array<string>()];
   const observer = new Log("debug", (line) => logged.push(line));
   const listener = new Listener({ socket, maxConnections: 10, maxConcurrentStreams: 100 }, observer);
-  const environment = { executor, observer, clock, random, gate };
+  const environment = { executor, observer, clock, random, gate, statistics: noStatistics };
   addServices(listener.grpc, environment, health, () => Promise.reject(new Error("no descriptors here")));
   await listener.listen();
   t.teardown(async () => {

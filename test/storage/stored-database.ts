@@ -44,7 +44,7 @@ export class StoredDatabase {
       databaseId: 1,
       observer: {
         event: (level, message) => void (level === "info" || this.events.push(message)),
-        failure: () => undefined,
+        failure: (where) => void (where.includes(": ") && this.events.push(where)),
       },
       fsyncMode: "group",
       fsyncIntervalMs: 100,

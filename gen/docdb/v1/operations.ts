@@ -240,7 +240,7 @@ export interface GetStatsResponse {
   memory:
     | MemoryStats
     | undefined;
-  /** The cache of documents' contents. */
+  /** The cache of documents' contents. Absent: there is none. */
   cache:
     | CacheStats
     | undefined;
@@ -252,6 +252,8 @@ export interface GetStatsResponse {
     | undefined;
   /** The databases asked for, in the order of their names. Closed ones have no figures beyond their state and files. */
   databases: DatabaseStats[];
+  /** Errors that the server answered with or met in the background. */
+  errors: ErrorStats | undefined;
 }
 
 /** ServerStats describes the server's process. */
@@ -278,6 +280,35 @@ export interface ServerStats {
   dataDirectory: string;
 }
 
+/**
+ * ErrorStats counts errors since the server started: those that calls and parts of calls ended in, and those of work in
+ * the background, such as automatic checkpoints. What can't be told is whether a client took an error for one.
+ */
+export interface ErrorStats {
+  /** By category: transient, permanent, critical, validation. Those without an error are left out. */
+  categories: ErrorCount[];
+  /** By code, which is the reason in google.rpc.ErrorInfo: DISK_FULL. Those without an error are left out. */
+  codes: ErrorCount[];
+}
+
+/** ErrorCount counts the errors of one category or code. */
+export interface ErrorCount {
+  /** The category or the code. */
+  name: string;
+  /** Errors since the server started. */
+  count: bigint;
+  /** Errors per second over the last minute. */
+  perSecond: number;
+  /** When the last one happened. */
+  lastTime:
+    | Timestamp
+    | undefined;
+  /** Code of the last one. */
+  lastCode: string;
+  /** Message of the last one, shortened, for people. It names databases, files and ids, and has no content of documents. */
+  lastMessage: string;
+}
+
 /** PoolStats counts databases by state. */
 export interface PoolStats {
   /** Databases that exist. */
@@ -288,7 +319,7 @@ export interface PoolStats {
   readOnly: number;
   /** Of those, impossible to open without losing documents. */
   failed: number;
-  /** Databases that may be open at once; the one used least recently gives way to another. */
+  /** Databases that may be open at once; the one used least recently gives way to another. 0: no bound. */
   maxOpen: number;
 }
 
@@ -316,9 +347,12 @@ export interface SchedulerStats {
 export interface MemoryStats {
   /** Bytes used, over all databases. */
   usedBytes: bigint;
-  /** Bytes that may be used. Past it the cache gives way first; then writes are RESOURCE_EXHAUSTED (MEMORY_LIMIT). */
+  /**
+   * Bytes that may be used; 0: no bound. Past it the cache gives way first; then writes are RESOURCE_EXHAUSTED
+   * (MEMORY_LIMIT).
+   */
   limitBytes: bigint;
-  /** Bytes that one database may use. */
+  /** Bytes that one database may use; 0: no bound. */
   databaseLimitBytes: bigint;
   /** Of the bytes used, those of indexes. */
   indexBytes: bigint;
@@ -430,7 +464,7 @@ export interface DataFileStats {
   bytes: bigint;
   /** Of those, bytes of records that nobody can read any more: what a compaction would give back. */
   deadBytes: bigint;
-  /** Compactions since the database was created. */
+  /** Generation of the data file: 1 at first, and one more with each compaction. */
   generation: bigint;
   /** When the last compaction since the start ended. Absent: there was none. */
   lastCompactionTime:
@@ -639,6 +673,7 @@ function createBaseGetStatsResponse(): GetStatsResponse {
     fsyncMode: 0,
     limits: undefined,
     databases: [],
+    errors: undefined,
   };
 }
 
@@ -667,6 +702,9 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
     }
     for (const v of message.databases) {
       DatabaseStats.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.errors !== undefined) {
+      ErrorStats.encode(message.errors, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -748,6 +786,14 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
             message.databases.push(DatabaseStats.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.errors = ErrorStats.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -776,6 +822,7 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
       databases: globalThis.Array.isArray(object?.databases)
         ? object.databases.map((e: any) => DatabaseStats.fromJSON(e))
         : [],
+      errors: isSet(object.errors) ? ErrorStats.fromJSON(object.errors) : undefined,
     };
   },
 
@@ -805,6 +852,9 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
     if (message.databases?.length) {
       obj.databases = message.databases.map((e) => DatabaseStats.toJSON(e));
     }
+    if (message.errors !== undefined) {
+      obj.errors = ErrorStats.toJSON(message.errors);
+    }
     return obj;
   },
 
@@ -831,6 +881,9 @@ export const GetStatsResponse: MessageFns<GetStatsResponse> = {
       ? Limits.fromPartial(object.limits)
       : undefined;
     message.databases = object.databases?.map((e) => DatabaseStats.fromPartial(e)) || [];
+    message.errors = (object.errors !== undefined && object.errors !== null)
+      ? ErrorStats.fromPartial(object.errors)
+      : undefined;
     return message;
   },
 };
@@ -1054,6 +1107,263 @@ export const ServerStats: MessageFns<ServerStats> = {
       ? Duration.fromPartial(object.eventLoopDelayP99)
       : undefined;
     message.dataDirectory = object.dataDirectory ?? "";
+    return message;
+  },
+};
+
+function createBaseErrorStats(): ErrorStats {
+  return { categories: [], codes: [] };
+}
+
+export const ErrorStats: MessageFns<ErrorStats> = {
+  encode(message: ErrorStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.categories) {
+      ErrorCount.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.codes) {
+      ErrorCount.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErrorStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErrorStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.categories.push(ErrorCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.codes.push(ErrorCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErrorStats {
+    return {
+      categories: globalThis.Array.isArray(object?.categories)
+        ? object.categories.map((e: any) => ErrorCount.fromJSON(e))
+        : [],
+      codes: globalThis.Array.isArray(object?.codes) ? object.codes.map((e: any) => ErrorCount.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ErrorStats): unknown {
+    const obj: any = {};
+    if (message.categories?.length) {
+      obj.categories = message.categories.map((e) => ErrorCount.toJSON(e));
+    }
+    if (message.codes?.length) {
+      obj.codes = message.codes.map((e) => ErrorCount.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ErrorStats>): ErrorStats {
+    return ErrorStats.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ErrorStats>): ErrorStats {
+    const message = createBaseErrorStats();
+    message.categories = object.categories?.map((e) => ErrorCount.fromPartial(e)) || [];
+    message.codes = object.codes?.map((e) => ErrorCount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseErrorCount(): ErrorCount {
+  return { name: "", count: 0n, perSecond: 0, lastTime: undefined, lastCode: "", lastMessage: "" };
+}
+
+export const ErrorCount: MessageFns<ErrorCount> = {
+  encode(message: ErrorCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asUintN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.count);
+    }
+    if (message.perSecond !== 0) {
+      writer.uint32(25).double(message.perSecond);
+    }
+    if (message.lastTime !== undefined) {
+      Timestamp.encode(message.lastTime, writer.uint32(34).fork()).join();
+    }
+    if (message.lastCode !== "") {
+      writer.uint32(42).string(message.lastCode);
+    }
+    if (message.lastMessage !== "") {
+      writer.uint32(50).string(message.lastMessage);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErrorCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErrorCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.perSecond = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lastCode = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lastMessage = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErrorCount {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      perSecond: isSet(object.perSecond)
+        ? globalThis.Number(object.perSecond)
+        : isSet(object.per_second)
+        ? globalThis.Number(object.per_second)
+        : 0,
+      lastTime: isSet(object.lastTime)
+        ? fromJsonTimestamp(object.lastTime)
+        : isSet(object.last_time)
+        ? fromJsonTimestamp(object.last_time)
+        : undefined,
+      lastCode: isSet(object.lastCode)
+        ? globalThis.String(object.lastCode)
+        : isSet(object.last_code)
+        ? globalThis.String(object.last_code)
+        : "",
+      lastMessage: isSet(object.lastMessage)
+        ? globalThis.String(object.lastMessage)
+        : isSet(object.last_message)
+        ? globalThis.String(object.last_message)
+        : "",
+    };
+  },
+
+  toJSON(message: ErrorCount): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.perSecond !== 0) {
+      obj.perSecond = floatToJson(message.perSecond);
+    }
+    if (message.lastTime !== undefined) {
+      obj.lastTime = fromTimestamp(message.lastTime).toISOString();
+    }
+    if (message.lastCode !== "") {
+      obj.lastCode = message.lastCode;
+    }
+    if (message.lastMessage !== "") {
+      obj.lastMessage = message.lastMessage;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ErrorCount>): ErrorCount {
+    return ErrorCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ErrorCount>): ErrorCount {
+    const message = createBaseErrorCount();
+    message.name = object.name ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.perSecond = object.perSecond ?? 0;
+    message.lastTime = (object.lastTime !== undefined && object.lastTime !== null)
+      ? Timestamp.fromPartial(object.lastTime)
+      : undefined;
+    message.lastCode = object.lastCode ?? "";
+    message.lastMessage = object.lastMessage ?? "";
     return message;
   },
 };
@@ -4305,6 +4615,10 @@ export const OperationsServiceClient = makeGenericClientConstructor(
   service: typeof OperationsServiceService;
   serviceName: string;
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 

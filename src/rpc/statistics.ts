@@ -1,0 +1,167 @@
+// GetStats: the server's figures as they go over the wire. Who gathers them is the composition root's business.
+
+import {
+  type CommitStats as WireCommits,
+  type DatabaseStats as WireDatabase,
+  type DataFileStats as WireDataFile,
+  DatabaseStats as Database,
+  type ErrorCount as WireErrorCount,
+  FsyncMode,
+  type GetStatsResponse,
+  type Limits as WireLimits,
+  type MemoryStats as WireMemory,
+  type SchedulerStats as WireScheduler,
+  type ServerStats as WireServer,
+  type WalStats as WireWal,
+} from "../../gen/docdb/v1/operations.ts";
+import { limits } from "../base/limits.ts";
+import type { EngineOptions } from "../engine/engine-options.ts";
+import type { DatabaseStats, OpenDatabaseStats } from "../engine/engine-stats.ts";
+import type { SchedulerStats } from "../scheduler/scheduler.ts";
+import type { ErrorCount } from "../telemetry/error-tracker.ts";
+import type { ProcessFigures, ServerFigures } from "./server-figures.ts";
+import { stateOnWire } from "./database-service.ts";
+import { durationOf, timestampOf } from "./times.ts";
+
+const fsyncModes: Readonly<Record<EngineOptions["fsyncMode"], FsyncMode>> = {
+  group: FsyncMode.GROUP,
+  always: FsyncMode.ALWAYS,
+  interval: FsyncMode.INTERVAL,
+  none: FsyncMode.NONE,
+};
+
+export function statsOnWire(figures: ServerFigures): GetStatsResponse {
+  const { engine, scheduler, fsyncMode, errors, queuedFor } = figures;
+  return {
+    server: serverOnWire(figures.process),
+    pool: { ...engine.pool, maxOpen: 0 },
+    scheduler: schedulerOnWire(scheduler),
+    memory: memoryOnWire(engine.databases),
+    cache: undefined,
+    fsyncMode: fsyncModes[fsyncMode],
+    limits: limitsOnWire(),
+    databases: engine.databases.map((database) => databaseOnWire(database, queuedFor(database.info.database))),
+    errors: { categories: errors.categories.map(errorsOnWire), codes: errors.codes.map(errorsOnWire) },
+  };
+}
+
+function serverOnWire({ startTimeMs, residentBytes, eventLoopDelayP99Ms, ...rest }: ProcessFigures): WireServer {
+  return {
+    ...rest,
+    startTime: timestampOf(startTimeMs),
+    residentBytes: BigInt(residentBytes),
+    eventLoopDelayP99: durationOf(eventLoopDelayP99Ms),
+  };
+}
+
+function schedulerOnWire(stats: SchedulerStats): WireScheduler {
+  return {
+    slots: stats.slots,
+    slotsBusy: stats.busySlots,
+    queued: stats.queued,
+    queueLimit: stats.queueTotal,
+    databaseQueueLimit: stats.queuePerDatabase,
+    executed: BigInt(stats.executed),
+    rejected: BigInt(stats.rejected),
+    dropped: BigInt(stats.dropped),
+  };
+}
+
+function memoryOnWire(databases: readonly DatabaseStats[]): WireMemory {
+  const total = (of: (stats: OpenDatabaseStats) => number): bigint =>
+    BigInt(databases.reduce((sum, { opened }) => sum + (opened === undefined ? 0 : of(opened)), 0));
+  return {
+    usedBytes: total(memoryOf),
+    limitBytes: 0n,
+    databaseLimitBytes: 0n,
+    indexBytes: total((stats) => stats.indexBytes),
+    cacheBytes: 0n,
+    pendingWriteBytes: total((stats) => stats.pendingWriteBytes),
+    transactionBytes: total((stats) => stats.transactionBytes),
+    snapshotBytes: total((stats) => stats.snapshotBytes),
+  };
+}
+
+function memoryOf({ indexBytes, pendingWriteBytes, transactionBytes, snapshotBytes }: OpenDatabaseStats): number {
+  return indexBytes + pendingWriteBytes + transactionBytes + snapshotBytes;
+}
+
+function limitsOnWire(): WireLimits {
+  return {
+    documentBytes: BigInt(limits.documentBytes),
+    jsonDepth: limits.jsonDepth,
+    batchOperations: limits.batchOperations,
+    nameBytes: limits.nameBytes,
+    collections: limits.collections,
+    messageBytes: BigInt(limits.messageBytes),
+    pageDocuments: limits.pageDocuments,
+    pageBytes: BigInt(limits.pageBytes),
+    requestIdBytes: 0,
+    requestIdRetention: undefined,
+    pendingWriteBytes: BigInt(limits.pendingWriteBytes),
+    transactionIdleTimeout: durationOf(limits.transactionIdleMaxMs),
+    snapshotAge: durationOf(limits.snapshotAgeMs),
+  };
+}
+
+function databaseOnWire({ info, opened }: DatabaseStats, queued: number): WireDatabase {
+  const { database, state, stateReason } = info;
+  const known = Database.fromPartial({ database, state: stateOnWire[state], stateReason, queued });
+  if (opened === undefined) return known;
+  return {
+    ...known,
+    version: BigInt(opened.version),
+    documents: BigInt(opened.documents),
+    jsonBytes: BigInt(opened.jsonBytes),
+    collections: opened.collections,
+    tombstones: BigInt(opened.tombstones),
+    oldVersions: BigInt(opened.oldVersions),
+    snapshots: opened.snapshots,
+    transactions: opened.transactions,
+    quarantined: BigInt(opened.quarantined),
+    memoryBytes: BigInt(memoryOf(opened)),
+    dataFile: dataFileOnWire(opened),
+    wal: walOnWire(opened),
+    commits: commitsOnWire(opened),
+  };
+}
+
+function dataFileOnWire({
+  dataFile: { bytes, deadBytes, generation, lastCompaction },
+}: OpenDatabaseStats): WireDataFile {
+  return {
+    bytes: BigInt(bytes),
+    deadBytes: BigInt(deadBytes),
+    generation: BigInt(generation),
+    lastCompactionTime: timestampOf(lastCompaction?.endTimeMs ?? 0),
+    lastCompactionDuration: lastCompaction === undefined ? undefined : durationOf(lastCompaction.durationMs),
+  };
+}
+
+function walOnWire({ wal }: OpenDatabaseStats): WireWal {
+  const { lastCheckpoint } = wal;
+  return {
+    bytes: BigInt(wal.bytes),
+    segments: wal.segments,
+    currentSegment: BigInt(wal.currentSegment),
+    replayBytes: BigInt(wal.replayBytes),
+    checkpointVersion: BigInt(wal.checkpointVersion),
+    lastCheckpointTime: timestampOf(lastCheckpoint?.endTimeMs ?? 0),
+    lastCheckpointDuration: lastCheckpoint === undefined ? undefined : durationOf(lastCheckpoint.durationMs),
+  };
+}
+
+function commitsOnWire({ commits }: OpenDatabaseStats): WireCommits {
+  return {
+    commits: BigInt(commits.commits),
+    groups: BigInt(commits.groups),
+    fsyncs: BigInt(commits.fsyncs),
+    fsyncDuration: durationOf(commits.fsyncMs),
+    durableVersion: BigInt(commits.durableVersion),
+  };
+}
+
+function errorsOnWire({ name, count, perSecond, last }: ErrorCount): WireErrorCount {
+  const { timeMs, code: lastCode, message: lastMessage } = last;
+  return { name, count: BigInt(count), perSecond, lastTime: timestampOf(timeMs), lastCode, lastMessage };
+}
