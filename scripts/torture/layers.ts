@@ -3,6 +3,7 @@
 
 import { runDecoders } from "../../test/storage/hostile-bytes.ts";
 import { runModel } from "../../test/model/model-run.ts";
+import { huntDefect, plantable } from "../../test/simulation/defect-hunt.ts";
 import { runTrial } from "../../test/simulation/damage-trial.ts";
 import { runEveryPoint } from "../../test/simulation/every-point.ts";
 import { runSeed } from "../../test/simulation/simulated-run.ts";
@@ -13,6 +14,16 @@ import type { Layer } from "./layer.ts";
 const sequencesEach = 100;
 
 export const layers: readonly Layer[] = [
+  {
+    name: "planted-bugs",
+    unit: "defects",
+    size: plantable.length,
+    portion: 1,
+    run: async (number) => {
+      await huntDefect(plantable[(number - 1) % plantable.length] as (typeof plantable)[number]);
+      return { caught: 1 };
+    },
+  },
   {
     name: "bit-flips",
     unit: "trials",
@@ -50,8 +61,8 @@ export const layers: readonly Layer[] = [
     size: 100_000,
     portion: 250,
     run: async (number) => {
-      const { crashes } = await runSeed(number);
-      return { crashes };
+      const { crashes, faults } = await runSeed(number);
+      return { crashes, faults };
     },
   },
   killLayer,

@@ -15,7 +15,7 @@ export async function writeFully(file: File, source: Uint8Array, position: numbe
     if (count <= 0) {
       throw systemError("EIO", "write", file.path);
     }
-    written += count;
+    written += sabotaged("short-write-counts-as-whole") ? source.length : count;
   }
 }
 
@@ -52,7 +52,7 @@ export async function replaceFile(fs: FileSystem, directory: string, name: strin
   const file = await fs.open(temporary, "create");
   try {
     await writeFully(file, content, 0);
-    await file.datasync();
+    if (!sabotaged("renamed-before-synced")) await file.datasync();
   } catch (error) {
     await file.close().catch(() => undefined);
     // What was written takes space that may be why it failed.

@@ -23,7 +23,7 @@ export async function writeCheckpoint(parts: StoreParts, closing: boolean): Prom
   const replayFrom = committer.lastVersion;
   await syncData(parts);
   const position = await writeSnapshot(parts, replayFrom);
-  const { extents } = position;
+  const extents = sabotaged("checkpoint-extent-too-long") ? data.extents : position.extents;
   if (sabotaged("trim-before-checkpoint")) {
     await trimSegments(parts.platform.fs, layout, { version: replayFrom, segment: Number.POSITIVE_INFINITY }, 0);
   }
@@ -46,7 +46,8 @@ async function writeSnapshot(parts: StoreParts, replayFrom: number): Promise<Sna
     await writeShards(writer, index, databaseId, salt, new Turn(platform.clock));
     await writer.flush();
     // From here to the end block's encoding nothing is awaited that lets the index and the data files part.
-    const position = { databaseId, replayFrom, extents: data.extents };
+    const from = sabotaged("snapshot-position-too-late") ? committer.lastVersion : replayFrom;
+    const position = { databaseId, replayFrom: from, extents: data.extents };
     await writer.write(encodeEnd(index, position, salt));
     await syncData(parts);
     await committer.sync();

@@ -15,6 +15,7 @@
 //    behind a checkpoint, and a checkpoint precedes the end of the old file.
 
 import { DocDBError } from "../base/errors.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { encodeDataRecords, type Mutation } from "./commit.ts";
@@ -156,7 +157,7 @@ function collectionRecords(index: DocumentIndex): Mutation[] {
   const records = [...index.collections].map((collection) => ({
     kind: "createCollection" as const,
     collection: collection.id,
-    idLow: collection.nextId % 2 ** 32,
+    idLow: sabotaged("compaction-forgets-ids") ? 0 : collection.nextId % 2 ** 32,
     idHigh: Math.floor(collection.nextId / 2 ** 32),
     createTimeMs: collection.createTimeMs,
     updateTimeMs: collection.createTimeMs,
@@ -193,7 +194,9 @@ async function moveShard(
   while (start < live.length) {
     let end = start;
     for (let bytes = 0; end < live.length && bytes < batchBytes; end++) bytes += (live[end] as Live).entry.length;
-    await moveBatch(parts, healing, collection, previous, live.slice(start, end));
+    await moveBatch(parts, healing, collection, previous, live.slice(start, end)).catch((error: unknown) => {
+      if (!sabotaged("compaction-drops-unreadable")) throw error;
+    });
     start = end;
   }
   shard.dropTombstones(previous.parity);
@@ -219,6 +222,7 @@ async function moveBatch(
     if (index.collection(collection.id) !== collection) return;
     const current = records.filter(({ entry, record }) => {
       const now = collection.table.get(record.idLow, record.idHigh);
+      if (sabotaged("compaction-overwrites-newer")) return true;
       return now?.version === entry.version && now.parity === entry.parity;
     });
     const commits = current.map(({ record }) => ({

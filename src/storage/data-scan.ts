@@ -4,6 +4,7 @@
 // A record with a sound header and damaged content is known to be somebody's: it counts like any other, so that its
 // document is never taken for absent or for an older version of itself, unless a sound copy of it is found too.
 
+import { sabotaged } from "../base/sabotage.ts";
 import type { File } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { ChunkedReader } from "./chunked-file.ts";
@@ -54,6 +55,7 @@ export async function scanDataFile(
       throw damaged(file.path, `the record at offset ${offset} is damaged`);
     }
     const record = decodeDataRecord(bytes, 0, salt);
+    if (sabotaged("scan-passes-over-tombstones") && kind === "delete") continue;
     if (record !== undefined) {
       index.apply({ ...record, kind }, record.version, { offset, length: record.length, parity });
     } else if (recordHeader.kind === dataKind.live) {

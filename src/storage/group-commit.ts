@@ -170,7 +170,7 @@ export class GroupCommit {
       throw await this.#undo(error);
     }
     this.#wal.accept(bytes.length);
-    await this.#syncNow();
+    if (!sabotaged("checkpoint-record-unsynced")) await this.#syncNow();
     return this.#wal.segment;
   }
 
@@ -281,7 +281,7 @@ export class GroupCommit {
   /** Makes the next append possible: a first segment, or a new one when the active one is full. */
   async #openSegment(): Promise<void> {
     if (this.#wal.isOpen && this.#wal.size < this.#options.segmentBytes) return;
-    if (this.#wal.isOpen) await this.#syncNow();
+    if (this.#wal.isOpen && !sabotaged("rotation-without-sync")) await this.#syncNow();
     const firstVersion = Math.max(this.#lastVersion + 1, this.#options.versionFloor);
     await this.#wal.start({ firstVersion, baseVersion: this.#lastVersion });
     this.#durableOffset = this.#wal.size;
@@ -295,7 +295,7 @@ export class GroupCommit {
     try {
       await this.#wal.datasync();
     } catch (error) {
-      throw this.latch("the disk failed to make the WAL durable.", error);
+      if (!sabotaged("failed-sync-believed")) throw this.latch("the disk failed to make the WAL durable.", error);
     }
     this.counts.fsyncs++;
     this.counts.fsyncMs += this.#clock.monotonicMs() - startedMs;

@@ -8,6 +8,7 @@
 // A crash anywhere in this leaves a state from which the same steps lead to the same end, and files do not grow. When
 // the WAL is corrupt (not just torn), steps 3 and 4 happen in memory only and the database is read-only.
 
+import { sabotaged } from "../base/sabotage.ts";
 import type { Clock, Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import type { Observer } from "../telemetry/observer.ts";
@@ -78,8 +79,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const active = survey.segments.at(-1)?.header;
     const lossyCrash = active?.lossy === true && !survey.closedCleanly;
     // A crash may have taken acknowledged commits along; their versions are passed over.
-    const floor = Math.max(replay.lastVersion + 1, active?.firstVersion ?? 1) + (lossyCrash ? lossyVersionJump : 0);
-    if (corruption === undefined)
+    const floor =
+      Math.max(replay.lastVersion + 1, active?.firstVersion ?? 1) +
+      (lossyCrash && !sabotaged("versions-reused") ? lossyVersionJump : 0);
+    if (corruption === undefined && !sabotaged("doubtful-not-rescued"))
       await rescue(wal, platform.clock, databaseId, replay.inDoubt, floor, lossyCrash || options.lossy);
     return {
       index: base.index,
@@ -147,7 +150,15 @@ async function findBase(
     const { file, header } = found.fileOf(generation);
     broken.push(...(await scanDataFile(index, file, header, bytes, turn)));
   }
-  return { base: { index, replayFrom, extents, damaged: applyDamaged(index, broken) }, survey };
+  return {
+    base: {
+      index,
+      replayFrom,
+      extents,
+      damaged: sabotaged("scan-passes-over-damage") ? [] : applyDamaged(index, broken),
+    },
+    survey,
+  };
 }
 
 /** The segments that hold the versions behind `version`, or undefined when the first of them is missing. */

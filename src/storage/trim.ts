@@ -1,5 +1,6 @@
 // Trimming the WAL: removing older segments that no recovery can need any more.
 
+import { sabotaged } from "../base/sabotage.ts";
 import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import { type Layout, olderSegments } from "./layout.ts";
@@ -25,10 +26,11 @@ export async function trimSegments(
   onRemoved: (segment: number) => void = () => undefined,
 ): Promise<void> {
   const numbers = olderSegments(layout.database, await fs.readdir(layout.walDirectory));
+  if (sabotaged("trim-by-text-order")) numbers.sort((a, b) => (String(a) < String(b) ? -1 : 1));
   let removed = 0;
   for (const [i, number] of numbers.entries()) {
     if (i >= numbers.length - keep || number >= checkpoint.segment) break;
-    const next = numbers[i + 1];
+    const next = sabotaged("trim-takes-one-too-many") ? number : numbers[i + 1];
     const successor = next === undefined ? layout.activeSegment : layout.segment(next);
     const baseVersion = await baseVersionOf(fs, successor);
     if (baseVersion === undefined || baseVersion > checkpoint.version) break;

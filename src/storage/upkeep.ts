@@ -5,6 +5,7 @@
 // 2. What fails here loses nothing: the WAL grows until a checkpoint succeeds, the data files until a compaction does.
 
 import { DocDBError } from "../base/errors.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { adoptCompacted, type CompactionProgress, liveBytes, moveLiveRecords, wantsCompaction } from "./compaction.ts";
@@ -177,6 +178,9 @@ export class Upkeep {
       while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
       // At once: a snapshot may look for it in the next turn.
       this.#givenUp.add(this.#parts.data.dropPrevious());
+      if (sabotaged("compacted-file-adopted-early")) {
+        await adoptCompacted(this.#parts.platform.fs, this.#parts.layout, this.#parts.data);
+      }
       await this.checkpoint();
       this.#compactLater.succeeded();
       this.#lastCompaction = this.#runSince(startedMs);

@@ -9,6 +9,7 @@
 // failure must end all writing until the database is opened again.
 
 import { assert } from "../base/assert.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import { isErrno, writeFully } from "../platform/file-io.ts";
 import type { File, FileSystem, Platform } from "../platform/platform.ts";
 import { FatalWriteError, isDiskFull } from "./disk-errors.ts";
@@ -141,7 +142,7 @@ export class WalLog {
   /** Removes what was appended and not accepted, durably. */
   async discard(): Promise<void> {
     await this.#active.truncate(this.#size);
-    await this.#active.datasync();
+    if (!sabotaged("undo-unsynced")) await this.#active.datasync();
   }
 
   async close(): Promise<void> {
@@ -183,7 +184,7 @@ export async function activateNext(fs: FileSystem, layout: Layout, oldSegment: n
     } catch (error) {
       throw isDiskFull(error) ? new NothingRenamed("no space for a name", { cause: error }) : error;
     }
-    await fs.syncDirectory(layout.walDirectory);
+    if (!sabotaged("segment-rename-unsynced")) await fs.syncDirectory(layout.walDirectory);
   }
   await fs.rename(layout.nextSegment, layout.activeSegment);
   await fs.syncDirectory(layout.walDirectory);

@@ -4,6 +4,7 @@
 // interrupted write) or *corrupt* (a later group proves that the damaged bytes had been durable: commits that were
 // acknowledged are gone).
 
+import { sabotaged } from "../base/sabotage.ts";
 import { type Commit, type Mutation, mutationOf } from "./commit.ts";
 import {
   decodeRecord,
@@ -99,6 +100,7 @@ export function readGroup(bytes: Buffer, offset: number, segment: SegmentHeader)
 function kindOfDamage(bytes: Buffer, offset: number, segment: SegmentHeader): "clean" | "torn" | "corrupt" {
   if (offset < segment.durableBytes) return "corrupt";
   if (isZero(bytes, offset)) return "clean";
+  if (sabotaged("corruption-taken-for-torn")) return "torn";
   const length = Buffer.alloc(8);
   length.writeUInt32LE(groupRecordBytes);
   for (let at = bytes.indexOf(length, offset); at !== -1; at = bytes.indexOf(length, at + 1)) {

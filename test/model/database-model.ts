@@ -12,6 +12,8 @@ export interface ModelDocument {
 export class DatabaseModel {
   /** Documents by id, by the name of their collection; the one without a name is always there. */
   readonly collections: Map<string, Map<bigint, ModelDocument>>;
+  /** The greatest id that each collection ever had a document with, of those below 2^53: the others don't count. */
+  readonly #greatestIds = new Map<string, bigint>();
   /** The greatest version that was given out. */
   version = 0;
 
@@ -21,6 +23,11 @@ export class DatabaseModel {
 
   document(collection: string, id: bigint): ModelDocument | undefined {
     return this.collections.get(collection)?.get(id);
+  }
+
+  /** Above it, ids may be assigned. */
+  greatestId(collection: string): bigint {
+    return this.#greatestIds.get(collection) ?? 0n;
   }
 
   /** Why an operation must be refused, or undefined when it must succeed. */
@@ -45,6 +52,9 @@ export class DatabaseModel {
     if (documents === undefined) throw new Error("an operation that must be refused was applied");
     if (operation.kind === "delete") return documents.delete(operation.id);
     documents.set(operation.id, { json: Buffer.from(operation.json).toString(), version });
+    if (operation.id < Number.MAX_SAFE_INTEGER && operation.id > this.greatestId(operation.collection)) {
+      this.#greatestIds.set(operation.collection, operation.id);
+    }
     return true;
   }
 
@@ -53,9 +63,16 @@ export class DatabaseModel {
     return new DatabaseModel([...this.collections].map(([name, documents]) => [name, new Map(documents)]));
   }
 
+  /** Forgets a collection, and the ids that it gave out. */
+  drop(collection: string): void {
+    this.collections.delete(collection);
+    this.#greatestIds.delete(collection);
+  }
+
   /** Takes over what a copy has become. */
-  become({ collections }: DatabaseModel): void {
+  become(copy: DatabaseModel): void {
     this.collections.clear();
-    for (const [name, documents] of collections) this.collections.set(name, documents);
+    for (const [name, documents] of copy.collections) this.collections.set(name, documents);
+    for (const [name, id] of copy.#greatestIds) if (id > this.greatestId(name)) this.#greatestIds.set(name, id);
   }
 }

@@ -51,6 +51,21 @@ function write(operation: WriteOperation): ModelCommand {
   });
 }
 
+/** Creates a document whose id the engine assigns: one that no document of the collection ever had. */
+function append(collection: string, content: Buffer): ModelCommand {
+  return command(`append to ${collection}`, async (model, real) => {
+    const asked = { kind: "create", collection, id: 0n, json: content } as const;
+    const refusal = model.refusalOf(asked);
+    if (refusal !== undefined) {
+      return demand("an append", await real.codeOf({ op: "writeDocument", database, operation: asked }), refusal);
+    }
+    const { id, version } = await real.write(asked);
+    if (id <= model.greatestId(collection)) throw new Violation(`id ${id} of ${collection} was given out before`);
+    demandNewer(model, version);
+    model.apply({ ...asked, id }, version);
+  });
+}
+
 function atomicBatch(operations: readonly WriteOperation[]): ModelCommand {
   return command(`atomic [${operations.map(describe).join(", ")}]`, async (model, real) => {
     const asked = { op: "batchWrite", database, operations, atomic: true } as const;
@@ -131,7 +146,7 @@ function dropCollection(collection: string, force: boolean): ModelCommand {
       await real.codeOf({ op: "deleteCollection", database, collection, force }),
       wanted,
     );
-    if (wanted === "none") model.collections.delete(collection);
+    if (wanted === "none") model.drop(collection);
   });
 }
 
@@ -199,6 +214,7 @@ const operations = array(operation, { minLength: 1, maxLength: 6 });
 /** Every command, each as often as its weight says. */
 export const commands: Arbitrary<ModelCommand>[] = weighted([
   [6, operation.map(write)],
+  [2, tuple(collection, json).map(([name, content]) => append(name, content))],
   [2, operations.map(atomicBatch)],
   [2, operations.map(batchOfSingles)],
   [2, tuple(collection, id).map(([name, document]) => read(name, document))],

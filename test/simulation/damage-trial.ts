@@ -58,7 +58,7 @@ export async function runTrial(seed: number): Promise<TrialEnd> {
   if (lostSnapshot) for (const path of machine.files().keys()) if (path.endsWith(".index")) machine.removeFile(path);
   const paths = [...machine.files().keys()].filter((path) => path.includes(`/${names.damaged}.`));
   const path = random.pick(paths as [string, ...string[]]);
-  const { bytes, what } = damage(machine.readFile(path), random);
+  const { bytes, what } = damage(machine.readFile(path), random, !lostSnapshot);
   machine.writeFile(path, bytes);
   const described = `seed ${seed}: ${ending}${lostSnapshot ? ", no snapshot" : ""}, ${path} ${what}`;
   try {

@@ -1,13 +1,33 @@
-// What goes wrong with bytes at rest: bits flip, sectors become zeros or hold what belongs elsewhere, files lose their
-// end.
+// What goes wrong with bytes at rest: bits flip, sectors become zeros or hold what belongs elsewhere, a whole record
+// stands in another one's place, files lose their end.
 
+import { dataHeaderBytes, decodeDataHeader, decodeDataRecordHeader } from "../../src/storage/data-format.ts";
 import type { Prng } from "../../src/platform/sim/prng.ts";
 import { sectorBytes } from "../../src/platform/sim/power-loss.ts";
 
-const kinds = ["bits", "bits", "bits", "bytes", "truncated", "zeroed", "misdirected", "noise"] as const;
+const kinds = [
+  "bits",
+  "bits",
+  "bits",
+  "bytes",
+  "truncated",
+  "zeroed",
+  "misdirected",
+  "noise",
+  "swapped",
+  "swapped",
+  "swapped",
+] as const;
 
-/** A damaged copy of a file's bytes, which must not be none, and what was done to it. */
-export function damage(sound: Buffer, random: Prng): { readonly bytes: Buffer; readonly what: string } {
+/**
+ * A damaged copy of a file's bytes, which must not be none, and what was done to it. `indexKnows`: the index snapshot
+ * tells which record must stand where. Without it nobody can tell a record that another one was written over.
+ */
+export function damage(
+  sound: Buffer,
+  random: Prng,
+  indexKnows: boolean,
+): { readonly bytes: Buffer; readonly what: string } {
   const bytes = Buffer.from(sound);
   const kind = random.pick(kinds);
   const sectors = Math.ceil(bytes.length / sectorBytes);
@@ -16,6 +36,8 @@ export function damage(sound: Buffer, random: Prng): { readonly bytes: Buffer; r
     return bytes.subarray(start, start + sectorBytes);
   };
   switch (kind) {
+    case "swapped":
+      return { bytes, what: (indexKnows ? swapRecords(bytes, random) : undefined) ?? flipOne(bytes, random) };
     case "bits":
     case "bytes": {
       const places: number[] = [];
@@ -47,4 +69,29 @@ export function damage(sound: Buffer, random: Prng): { readonly bytes: Buffer; r
       return { bytes, what: `another sector at ${target.byteOffset - bytes.byteOffset}` };
     }
   }
+}
+
+function flipOne(bytes: Buffer, random: Prng): string {
+  const at = random.below(bytes.length);
+  bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+  return `bits at ${at}`;
+}
+
+/** Writes a sound record of a data file over another one of its length; undefined when there are no two. */
+function swapRecords(bytes: Buffer, random: Prng): string | undefined {
+  const header = decodeDataHeader(bytes);
+  if (typeof header === "string") return undefined;
+  const byLength = new Map<number, number[]>();
+  for (let offset = dataHeaderBytes; ; ) {
+    const record = decodeDataRecordHeader(bytes, offset, header.salt);
+    if (record === undefined) break;
+    byLength.set(record.length, [...(byLength.get(record.length) ?? []), offset]);
+    offset += record.length;
+  }
+  const alike = [...byLength].filter(([, offsets]) => offsets.length > 1);
+  if (alike.length === 0) return undefined;
+  const [length, offsets] = random.pick(alike as [[number, number[]], ...[number, number[]][]]);
+  const [from, to] = [random.pick(offsets as [number, ...number[]]), random.pick(offsets as [number, ...number[]])];
+  bytes.copyWithin(to, from, from + length);
+  return `the record at ${from} also at ${to}`;
 }

@@ -30,11 +30,16 @@ const failures: readonly Omit<NonNullable<Mishap["fault"]>, "io">[] = [
   { kind: "busy" },
 ];
 
-/** All of the three below, for the workload with this number. */
+/** All of the four below, for the workload with this number. */
 export async function runEveryPoint(number: number): Promise<number> {
   const workload = workloadOf(number);
-  return (await crashEverywhere(workload)) + (await crashTwice(workload)) + (await failEverywhere(workload));
+  let points = 0;
+  for (const judge of [crashEverywhere, crashTwice, failEverywhere, crashAfterFailure]) points += await judge(workload);
+  return points;
 }
+
+/** Power cuts that are tried after a write that failed, one I/O apart. */
+const crashesAfterFailure = 8;
 
 export async function crashEverywhere(workload: Workload): Promise<number> {
   const { calls } = await runWorkload(workload, {});
@@ -68,6 +73,22 @@ export async function failEverywhere(workload: Workload, every = 1): Promise<num
     for (const [j, failure] of failures.entries()) {
       if (!fits(failure.kind, call) || (i + j + workload.seed) % every > 0) continue;
       await runWorkload(workload, { fault: { io: i + 1, ...failure }, again: i % againEvery === 0 });
+      points++;
+    }
+  }
+  return points;
+}
+
+/** Each write failing, and a power cut soon after: what was taken back must not come back. */
+export async function crashAfterFailure(workload: Workload): Promise<number> {
+  const { calls } = await runWorkload(workload, {});
+  let points = 0;
+  for (const [i, call] of calls.entries()) {
+    if (call !== "write") continue;
+    for (let later = 1; later <= crashesAfterFailure; later++) {
+      const survival = later % 2 === 0 ? "subset" : "torn";
+      const crash = { io: i + 1 + later, kind: "power", survival } as const;
+      await runWorkload(workload, { fault: { io: i + 1, kind: "noSpace" }, crash });
       points++;
     }
   }

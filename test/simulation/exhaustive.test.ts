@@ -3,7 +3,7 @@
 import test from "ava";
 import { plant } from "../../src/base/sabotage.ts";
 import { Violation } from "./commit-model.ts";
-import { crashEverywhere, crashTwice, failEverywhere } from "./every-point.ts";
+import { crashAfterFailure, crashEverywhere, crashTwice, failEverywhere } from "./every-point.ts";
 import { runWorkload, type Workload, workloadOf } from "./exhaustive-run.ts";
 
 const workloads = 20;
@@ -37,6 +37,12 @@ test.serial(
     t.true(points > (workloads * 200) / failuresEvery);
   },
 );
+
+test.serial("a power cut after a full disk brings nothing back that was refused", async (t) => {
+  const points = await judge(crashAfterFailure, 7);
+  t.log(`${points} power cuts`);
+  t.true(points > workloads * 10);
+});
 
 test.serial("a directory that is trusted after its sync failed is caught", async (t) => {
   const remove = plant("directory-trusted-after-failed-sync");

@@ -3,6 +3,7 @@
 
 import { DocDBError } from "../../src/base/errors.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import type { EngineOptions } from "../../src/engine/engine-options.ts";
 import { Prng } from "../../src/platform/sim/prng.ts";
 import { SimulatedCrash, SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import { type FsyncMode, isLossy } from "../../src/storage/fsync-mode.ts";
@@ -18,6 +19,21 @@ const clients = 3;
 /** Faults that a sound engine survives without losing anything acknowledged. */
 const faults = ["writeError", "syncFailure", "syncRefusal", "noSpace", "shortWrite", "readError", "busy"] as const;
 
+/** Which files a failing disk fails for: all, or those of one kind, and then more often. */
+const failing: readonly [FailingFiles, ...FailingFiles[]] = [
+  { path: undefined, probability: 0.01 },
+  { path: /\.(data|compact)$/, probability: 0.06 },
+  { path: /\.wal[.0-9new]*$/, probability: 0.03 },
+  { path: /\.(index|catalog)[.tmp]*$/, probability: 0.06 },
+];
+
+interface FailingFiles {
+  readonly path: RegExp | undefined;
+  readonly probability: number;
+}
+
+type FileSettings = Pick<EngineOptions, "segmentBytes" | "checkpointBytes" | "keepSegments">;
+
 interface Run {
   readonly machine: SimulatedMachine;
   readonly random: Prng;
@@ -25,6 +41,7 @@ interface Run {
   readonly models: ReadonlyMap<string, CommitModel>;
   /** Set in a part of the runs on a disk that works: bits flip between boots. */
   readonly rot: BitRot | undefined;
+  readonly files: FileSettings;
   faulty: boolean;
 }
 
@@ -33,6 +50,8 @@ export interface RunSummary {
   /** Records that were damaged, and documents that were found damaged and could not be healed. */
   readonly hits: number;
   readonly lost: number;
+  /** Failures of the disk that struck. */
+  readonly faults: number;
   readonly ioCount: number;
   readonly trace: readonly string[];
 }
@@ -46,7 +65,7 @@ export async function runSeed(seed: number): Promise<RunSummary> {
   const faulty = random.below(3) === 0;
   const chance = new Prng(seed, 101);
   const rot = !faulty && chance.below(4) === 0 ? new BitRot(machine, chance) : undefined;
-  const run: Run = { machine, random, mode, models, rot, faulty };
+  const run: Run = { machine, random, mode, models, rot, faulty, files: drawFiles(random) };
   let crashes = 0;
   try {
     for (let boots = 2 + random.below(4); boots > 0; boots--) {
@@ -63,7 +82,13 @@ export async function runSeed(seed: number): Promise<RunSummary> {
     throw new Violation(`seed ${seed} (fsync mode ${mode}): ${reason}\n${machine.trace.slice(-40).join("\n")}`);
   }
   const { ioCount, trace } = machine;
-  return { crashes, hits: rot?.hits ?? 0, lost: rot?.lost ?? 0, ioCount, trace };
+  return { crashes, faults: machine.faults.struck.length, hits: rot?.hits ?? 0, lost: rot?.lost ?? 0, ioCount, trace };
+}
+
+/** Small files, so that a run sees many of them. */
+function drawFiles(random: Prng): FileSettings {
+  const segmentBytes = random.pick([800, 2000, 4096] as const);
+  return { segmentBytes, checkpointBytes: random.pick([2500, 6000] as const), keepSegments: random.below(2) };
 }
 
 /** One boot that may end in a crash. */
@@ -73,7 +98,10 @@ async function bootOnce(run: Run): Promise<boolean> {
     machine.crashAtIo(machine.ioCount + 1 + random.below(300), random.below(3) === 0 ? "kill" : "power");
   }
   machine.faults.clear();
-  if (run.faulty) machine.faults.setProbability(random.pick(faults), 0.01);
+  if (run.faulty) {
+    const { path, probability } = random.pick(failing);
+    machine.faults.setProbability(random.pick(faults), probability, path);
+  }
   const struckBefore = machine.faults.struck.length;
   try {
     await machine.run(session(run, 12));
@@ -98,9 +126,7 @@ async function session(run: Run, operations: number): Promise<void> {
     observer: silentObserver,
     fsyncMode: run.mode,
     fsyncIntervalMs: 5,
-    segmentBytes: 4096,
-    checkpointBytes: 6000,
-    keepSegments: 1,
+    ...run.files,
     compactionBytes: 4000,
     compactionDeadRatio: 0.3,
     snapshotAgeMs: 500,
