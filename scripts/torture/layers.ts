@@ -1,6 +1,7 @@
 // Every layer of the proof, in the order in which the torture does them: quick ones first. What a run of each does is
 // in test/; a new suite gets its line here.
 
+import { runHistory } from "../../test/isolation/server-history.ts";
 import { runDecoders } from "../../test/storage/hostile-bytes.ts";
 import { runModel } from "../../test/model/model-run.ts";
 import { huntDefect, plantable } from "../../test/simulation/defect-hunt.ts";
@@ -64,6 +65,13 @@ export const layers: readonly Layer[] = [
       const { crashes, faults } = await runSeed(number);
       return { crashes, faults };
     },
+  },
+  {
+    name: "isolation",
+    unit: "histories",
+    size: 1_000,
+    portion: 5,
+    run: (number) => runHistory(number),
   },
   killLayer,
 ];
