@@ -13,11 +13,20 @@ export interface ServerChild {
   readonly end: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
 }
 
-/** Starts a server. Connecting with `waitForServerMs` waits until it answers. */
-export function startServerChild(dataDirectory: string, socket: string, flags: readonly string[] = []): ServerChild {
-  const args = [join(root, "bin", "docdb.js"), "serve", "--data-dir", dataDirectory, "--socket", socket, ...flags];
+/**
+ * Starts a server; `enter` is a command that replaces itself by the one that follows. Connecting with
+ * `waitForServerMs` waits until the server answers.
+ */
+export function startServerChild(
+  dataDirectory: string,
+  socket: string,
+  flags: readonly string[] = [],
+  enter: readonly string[] = [],
+): ServerChild {
+  const serve = [join(root, "bin", "docdb.js"), "serve", "--data-dir", dataDirectory, "--socket", socket, ...flags];
+  const [program = process.execPath, ...args] = [...enter, process.execPath, ...serve];
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "docdb") };
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], env });
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], env });
   let log = "";
   child.stderr.on("data", (chunk) => {
     log += String(chunk);
