@@ -18,18 +18,22 @@ export function withDocument(command: Command): Command {
     .addOption(new Option("--file <path>", "read the document from a file, or from stdin with -"));
 }
 
-/** The document's text. White space around it, as the newline at a file's end, isn't part of it. */
+/**
+ * The text of a document, or of `what` is given like one. White space around it, as the newline at a file's end, isn't
+ * part of it.
+ */
 export async function documentInput(
   argument: string | undefined,
   options: DocumentOptions,
   command: Command,
+  what = "document",
 ): Promise<JsonText> {
   if (argument !== undefined && options.file !== undefined) {
-    command.error("error: give the document as an argument or with --file, not both", { exitCode: exitCodes.usage });
+    command.error(`error: give the ${what} as an argument or with --file, not both`, { exitCode: exitCodes.usage });
   }
   const source = options.file ?? argument;
   if (source === undefined) {
-    const message = "error: missing document: give it as an argument, with --file, or - for stdin";
+    const message = `error: missing ${what}: give it as an argument, with --file, or - for stdin`;
     command.error(message, { exitCode: exitCodes.usage });
   }
   if (source !== "-" && options.file === undefined) return jsonText(source);

@@ -15,6 +15,7 @@ import { addHealCommands } from "./heal-command.ts";
 import { addImportCommand } from "./import-command.ts";
 import { addListCommand } from "./list-command.ts";
 import { asDocDBError, endWithReader, sayError } from "./output.ts";
+import { addPatchCommand } from "./patch-command.ts";
 import { addStatsCommand } from "./stats-command.ts";
 import { addUpdateCommand } from "./update-command.ts";
 
@@ -47,6 +48,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
   addCreateCommand(program);
   addGetCommand(program);
   addUpdateCommand(program);
+  addPatchCommand(program);
   addDeleteCommand(program);
   addListCommand(program);
   addStatsCommand(program);

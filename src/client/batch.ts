@@ -12,6 +12,7 @@ import type { CallOptions, Calls } from "./connection.ts";
 import { deletedNothing, type DocumentStamp, stampOf } from "./document.ts";
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
+import { type Patch, wirePatch } from "./patch.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
 
 /** The outcome of one mutation of a batch. `stamp` is undefined when there was nothing to delete. */
@@ -61,6 +62,17 @@ export class Batch {
       allowMissing: options.allowMissing ?? false,
     };
     return this.#add({ $case: "update", value });
+  }
+
+  /** Adds a patch: see `Collection.patch`. */
+  patch<T>(collection: Collection<T>, id: DocumentId, patch: Patch, options: Precondition = {}): this {
+    const value = {
+      collection: this.#nameOf(collection),
+      id: exactId(id),
+      ...wirePatch(patch),
+      precondition: wirePrecondition(options),
+    };
+    return this.#add({ $case: "patch", value });
   }
 
   /** Adds a deletion; with `allowMissing` it succeeds when there is nothing to delete. */

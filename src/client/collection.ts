@@ -7,6 +7,7 @@ import type { CallOptions, Calls } from "./connection.ts";
 import { deletedNothing, Document, type DocumentStamp, stampOf } from "./document.ts";
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
+import { type Patch, wirePatch } from "./patch.ts";
 import { type ScanOptions, scanDocuments } from "./scan.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
 
@@ -19,6 +20,8 @@ export interface UpdateOptions extends CallOptions, Precondition {
   /** Creates the document when there is none with that id. Default: false, that is DOCUMENT_NOT_FOUND. */
   readonly allowMissing?: boolean | undefined;
 }
+
+export interface PatchOptions extends CallOptions, Precondition {}
 
 export interface DeleteOptions extends CallOptions, Precondition {
   /** Resolves to undefined when there is no such document. Default: false, that is DOCUMENT_NOT_FOUND. */
@@ -128,6 +131,24 @@ export class Collection<T> {
       allowMissing: options.allowMissing ?? false,
     };
     return stampOf(await this.#connection.write(Rpcs.updateDocument, request, options));
+  }
+
+  /**
+   * Changes parts of the document, all or nothing: `users.patch(7n, (p) => p.set("/address/city", "London"))`. What the
+   * patch doesn't name keeps its exact text. DOCUMENT_NOT_FOUND when there is no document; PATH_NOT_FOUND,
+   * NOT_AN_OBJECT or TEST_FAILED when it isn't one that the patch can be applied to; INVALID_PATH for a path that is no
+   * JSON Pointer; VERSION_MISMATCH when a precondition doesn't hold. `metadata.operation` tells which operation failed,
+   * from 0.
+   */
+  async patch(id: DocumentId, patch: Patch, options: PatchOptions = {}): Promise<DocumentStamp> {
+    const request = {
+      ...this.#address(),
+      id: exactId(id),
+      ...wirePatch(patch),
+      precondition: wirePrecondition(options),
+      requestId: "",
+    };
+    return stampOf(await this.#connection.write(Rpcs.patchDocument, request, options));
   }
 
   /**

@@ -4,7 +4,7 @@ export { DocDBError, type ErrorCategory, type ErrorCode, type StatusName } from 
 export { Batch, type WriteResult } from "./batch.ts";
 export { mayHaveBeenApplied } from "./call-error.ts";
 export { Collection, type CreateOptions, type DeleteOptions, type Page, type PageOptions } from "./collection.ts";
-export type { UpdateOptions } from "./collection.ts";
+export type { PatchOptions, UpdateOptions } from "./collection.ts";
 export { type CollectionInfo, Collections } from "./collections.ts";
 export { Client, connect, type ConnectDatabaseOptions, ConnectedDatabase, type ConnectOptions } from "./connect.ts";
 export { defaultSocket } from "./connect.ts";
@@ -15,6 +15,7 @@ export { Document, type DocumentStamp } from "./document.ts";
 export type { DocumentId } from "./document-id.ts";
 export { Healing, type HealingStats, type HealProgress, type HealResult, type HealSource } from "./healing.ts";
 export { JsonText, jsonText } from "./json-text.ts";
+export { type JsonPatchOperation, type JsonPath, type Patch, PatchOperations } from "./patch.ts";
 export type { ScanOptions } from "./scan.ts";
 export type { DatabaseStats, ErrorCount, OpenDatabaseStats, ServerStats } from "./stats.ts";
 export type { Precondition } from "./precondition.ts";

@@ -44,6 +44,12 @@ export class Collections {
     throw new DocDBError("COLLECTION_NOT_FOUND", message, { metadata: { collection: name } });
   }
 
+  /** The collection with this name, if there is one that can be written to. */
+  lookUp(name: string): Collection | undefined {
+    const collection = this.#index.collectionNamed(name === "" ? defaultCollection : name);
+    return collection === undefined || this.#dropping.has(collection) ? undefined : collection;
+  }
+
   /** Like `find`; a collection that is being dropped isn't found. */
   findForWriting(name: string): Collection {
     const collection = this.find(name);

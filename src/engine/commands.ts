@@ -73,8 +73,16 @@ export type Patch =
   | { readonly form: "jsonPatch"; readonly text: Uint8Array }
   | { readonly form: "mergePatch"; readonly text: Uint8Array };
 
+export interface PatchOperation {
+  readonly kind: "patch";
+  readonly collection: string;
+  readonly id: bigint;
+  readonly patch: Patch;
+  readonly precondition?: Precondition | undefined;
+}
+
 /** One mutation of one document. */
-export type WriteOperation = CreateOperation | UpdateOperation | DeleteOperation;
+export type WriteOperation = CreateOperation | UpdateOperation | DeleteOperation | PatchOperation;
 
 /** How far a transaction is kept apart from others: see `Isolation` in transaction.proto. */
 export type Isolation = "serializable" | "snapshot" | "last_commit_wins";

@@ -43,8 +43,8 @@ export class Database {
     this.collections = new Collections(store, pending, clock, submitter);
     this.snapshots = new OpenSnapshots(store, random);
     this.reader = new DocumentReader(store, this.collections, clock);
-    this.writer = new DocumentWriter({ store, collections: this.collections, pending, submitter, clock });
-    const { collections } = this;
+    const { collections, reader } = this;
+    this.writer = new DocumentWriter({ store, collections, reader, pending, submitter, clock });
     this.transactions = new Transactions(
       transactionHost({ store, collections, pending, changes, submitter, clock, random }),
     );

@@ -9,9 +9,9 @@ import type { Located, Snapshot } from "../storage/snapshots.ts";
 import type { Store } from "../storage/store.ts";
 import type { Collections } from "./collections.ts";
 import type { DocumentRecord, ExecutionContext, Outcome, Page, ScanPage } from "./commands.ts";
+import { documentNotFound } from "./document-errors.ts";
 import { inParallel } from "./in-parallel.ts";
 import { beyond, type PageBounds, PageReader } from "./page-reader.ts";
-import { documentNotFound } from "./write-plan.ts";
 
 export class DocumentReader {
   readonly #store: Store;

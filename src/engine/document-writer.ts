@@ -1,10 +1,10 @@
 // The writing part of a database: each commit is planned and submitted in one turn of the event loop, against
-// everything submitted before it.
+// everything submitted before it. A patch of a document that isn't in memory reads it first; later writes of the same
+// documents wait in line behind it, so that it finds what it has read.
 //
 // An answer that rests on pending writes waits until they are visible, and is worked out anew when they fail.
 
-import { DocDBError } from "../base/errors.ts";
-import { checkJson } from "../base/json-text.ts";
+import { DocDBError, type ErrorCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Clock } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
@@ -12,7 +12,11 @@ import type { Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
 import type { Collections } from "./collections.ts";
 import type { DocumentStamp, ExecutionContext, Outcome, WriteOperation } from "./commands.ts";
+import { DocumentLine, documentKey } from "./document-line.ts";
+import type { DocumentReader } from "./document-reader.ts";
 import type { PendingWrites } from "./pending.ts";
+import { contentBytes, prepare, type PreparedOperation } from "./prepared-operation.ts";
+import { type ContentSource, storedVersion, StoredContents } from "./stored-contents.ts";
 import type { Submitter } from "./submitter.ts";
 import { WritePlan } from "./write-plan.ts";
 
@@ -24,10 +28,17 @@ interface Plan {
   readonly stamps: DocumentStamp[];
 }
 
+/** What came of planning a command: a commit under way, or an answer that rests on the commits before it. */
+type Attempt =
+  | { readonly stamps: DocumentStamp[]; readonly done: Promise<void> }
+  | { readonly stamps: DocumentStamp[]; readonly before: Promise<void> }
+  | { readonly error: DocDBError; readonly before: Promise<void> };
+
 /** What a writer works with: all of one database. */
 export interface WriterParts {
   readonly store: Store;
   readonly collections: Collections;
+  readonly reader: DocumentReader;
   readonly pending: PendingWrites;
   readonly submitter: Submitter;
   readonly clock: Clock;
@@ -36,13 +47,23 @@ export interface WriterParts {
 export class DocumentWriter {
   readonly #store: Store;
   readonly #collections: Collections;
+  /** Where patches find what they patch. */
+  readonly #source: ContentSource;
   readonly #pending: PendingWrites;
   readonly #submitter: Submitter;
   readonly #clock: Clock;
+  readonly #line = new DocumentLine();
 
-  constructor({ store, collections, pending, submitter, clock }: WriterParts) {
+  constructor({ store, collections, reader, pending, submitter, clock }: WriterParts) {
     this.#store = store;
     this.#collections = collections;
+    this.#source = {
+      stateOf: (name, id) => {
+        const collection = collections.lookUp(name);
+        return collection === undefined ? undefined : pending.stateOf(collection, id);
+      },
+      read: (name, id) => reader.get(name, id),
+    };
     this.#pending = pending;
     this.#submitter = submitter;
     this.#clock = clock;
@@ -50,8 +71,7 @@ export class DocumentWriter {
 
   /** Applies one operation in a commit of its own. */
   async write(operation: WriteOperation, context?: ExecutionContext): Promise<DocumentStamp> {
-    checkContent(operation);
-    const [stamp] = await this.#writeCommit([operation], context);
+    const [stamp] = await this.#writeCommit([prepare(operation)], context);
     return stamp as DocumentStamp;
   }
 
@@ -62,15 +82,16 @@ export class DocumentWriter {
   ): Promise<Outcome<DocumentStamp>[]> {
     checkSize(operations);
     const turn = new Turn(this.#clock);
+    const prepared: PreparedOperation[] = [];
     for (const [i, operation] of operations.entries()) {
       try {
-        checkContent(operation);
+        prepared.push(prepare(operation));
       } catch (error) {
         throw atOperation(error, i);
       }
       await turn.pause();
     }
-    const stamps = await this.#writeCommit(operations, context, atOperation);
+    const stamps = await this.#writeCommit(prepared, context, atOperation);
     return stamps.map((value) => ({ ok: true, value }));
   }
 
@@ -84,7 +105,13 @@ export class DocumentWriter {
     const outcomes: Promise<Outcome<DocumentStamp>>[] = [];
     for (const operation of operations) {
       outcomes.push(outcomeOf(this.write(operation)));
+      // The next one must not overtake a patch that has to read first.
+      if (!this.#line.isEmpty) await this.#line.lastOf(documentKey(operation.collection, operation.id));
       await turn.pause();
+      if (this.#store.pendingBytes > limits.pendingWriteBytes / 2) {
+        context?.releaseSlot?.();
+        await this.#submitter.settled();
+      }
     }
     context?.releaseSlot?.();
     return await Promise.all(outcomes);
@@ -92,35 +119,58 @@ export class DocumentWriter {
 
   /** Plans and submits one commit; resolves when it is visible. */
   async #writeCommit(
-    operations: readonly WriteOperation[],
+    operations: readonly PreparedOperation[],
     context?: ExecutionContext,
     explain: Explain = (error) => error,
   ): Promise<DocumentStamp[]> {
     for (;;) {
-      const before = this.#submitter.lastCommit;
-      let plan: Plan;
-      try {
-        plan = this.#plan(operations, explain);
-      } catch (error) {
-        if (!(error instanceof DocDBError) || !dependsOnState(error)) throw error;
-        context?.releaseSlot?.();
-        if (await this.#submitter.settled(before)) throw error;
-        continue;
-      }
-      if (plan.mutations.length > 0) {
-        const done = this.#submitter.commit(plan.mutations);
-        context?.releaseSlot?.();
-        await done;
-        return plan.stamps;
-      }
+      const attempt = this.#mustWait(operations)
+        ? await this.#attemptInTurn(operations, explain)
+        : this.#attempt(operations, explain);
       context?.releaseSlot?.();
-      if (await this.#submitter.settled(before)) return plan.stamps;
+      if ("done" in attempt) {
+        await attempt.done;
+        return attempt.stamps;
+      }
+      if (!(await this.#submitter.settled(attempt.before))) continue;
+      if ("error" in attempt) throw attempt.error;
+      return attempt.stamps;
     }
   }
 
-  #plan(operations: readonly WriteOperation[], explain: Explain): Plan {
+  #mustWait(operations: readonly PreparedOperation[]): boolean {
+    if (!this.#line.isEmpty && operations.some(({ collection, id }) => this.#line.has(documentKey(collection, id)))) {
+      return true;
+    }
+    return operations.some((operation) => storedVersion(operation, this.#source) !== undefined);
+  }
+
+  #attemptInTurn(operations: readonly PreparedOperation[], explain: Explain): Promise<Attempt> {
+    const contents = new StoredContents(this.#source);
+    const keys = operations.map(({ collection, id }) => documentKey(collection, id));
+    return this.#line.inTurn(keys, async () => {
+      await contents.load(operations, explain);
+      return this.#attempt(operations, explain, contents);
+    });
+  }
+
+  /** Plans and submits, in one turn of the event loop. */
+  #attempt(operations: readonly PreparedOperation[], explain: Explain, contents?: StoredContents): Attempt {
+    const before = this.#submitter.lastCommit;
+    let plan: Plan;
+    try {
+      plan = this.#plan(operations, explain, contents);
+    } catch (error) {
+      if (!(error instanceof DocDBError) || !dependsOnState(error)) throw error;
+      return { error, before };
+    }
+    const { stamps, mutations } = plan;
+    return mutations.length > 0 ? { stamps, done: this.#submitter.commit(mutations) } : { stamps, before };
+  }
+
+  #plan(operations: readonly PreparedOperation[], explain: Explain, contents?: StoredContents): Plan {
     this.#submitter.checkWritable();
-    const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now());
+    const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now(), contents);
     const stamps = operations.map((operation, i) => {
       try {
         return plan.add(this.#collections.findForWriting(operation.collection), operation);
@@ -130,11 +180,6 @@ export class DocumentWriter {
     });
     return { mutations: plan.mutations, stamps };
   }
-}
-
-/** INVALID_JSON and the like, of the content that an operation brings. */
-export function checkContent(operation: WriteOperation): void {
-  if (operation.kind !== "delete") checkJson(operation.json);
 }
 
 /** The result of one write among others: an operating error is its outcome. */
@@ -149,7 +194,7 @@ async function outcomeOf(write: Promise<DocumentStamp>): Promise<Outcome<Documen
 /** A commit travels as a whole: through memory, into one group of the WAL, and out of it again at recovery. */
 export function checkSize(operations: readonly WriteOperation[]): void {
   let bytes = 0;
-  for (const operation of operations) bytes += operation.kind === "delete" ? 0 : operation.json.length;
+  for (const operation of operations) bytes += contentBytes(operation);
   if (operations.length > limits.batchOperations) {
     const { length } = operations;
     const message = `A batch of ${length} operations is over the limit of ${limits.batchOperations}. Split it up.`;
@@ -161,9 +206,12 @@ export function checkSize(operations: readonly WriteOperation[]): void {
   }
 }
 
+/** Errors of planning that come from the command alone, or from what no write changes. */
+const stateless: ReadonlySet<ErrorCode> = new Set(["INVALID_NAME", "INVALID_ID", "MEMORY_LIMIT", "DATABASE_READ_ONLY"]);
+
 /** Whether another state of the documents could have led to another answer. */
 function dependsOnState(error: DocDBError): boolean {
-  return error.category !== "validation" && error.code !== "MEMORY_LIMIT" && error.code !== "DATABASE_READ_ONLY";
+  return !stateless.has(error.code);
 }
 
 /** The error of one operation of a batch that is all or nothing. */

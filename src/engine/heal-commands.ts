@@ -3,7 +3,7 @@
 import { idHigh, idLow } from "../base/u64.ts";
 import type { CommandTable, ExecutionContext, HealedDocument, HealProgress } from "./commands.ts";
 import type { Database } from "./database.ts";
-import { documentNotFound } from "./write-plan.ts";
+import { documentNotFound } from "./document-errors.ts";
 
 /**
  * Checks one document. DOCUMENT_NOT_FOUND; DATABASE_READ_ONLY and what else the disk says when it is damaged and

@@ -11,6 +11,8 @@ export interface DocumentState {
   readonly version: number;
   readonly exists: boolean;
   readonly createTimeMs: number;
+  /** Its JSON text while that is in memory: as long as the write that made it is pending. */
+  readonly content?: Uint8Array;
 }
 
 export class PendingWrites {
@@ -36,8 +38,9 @@ export class PendingWrites {
       if (!exists && mutation.kind !== "delete") continue;
       let documents = this.#byCollection.get(mutation.collection);
       if (documents === undefined) this.#byCollection.set(mutation.collection, (documents = new Map()));
-      const { createTimeMs } = mutation;
-      documents.set(idOf(mutation.idLow, mutation.idHigh), { version, exists, createTimeMs });
+      const { createTimeMs, content } = mutation;
+      const state = exists ? { version, exists, createTimeMs, content } : { version, exists, createTimeMs };
+      documents.set(idOf(mutation.idLow, mutation.idHigh), state);
     }
   }
 

@@ -2,12 +2,17 @@
 // and the operations before it in the same commit included. Nothing is written here; a plan that fails is dropped.
 
 import { DocDBError } from "../base/errors.ts";
-import { maxDocumentId } from "../base/limits.ts";
+import { assert } from "../base/assert.ts";
+import { limits, maxDocumentId } from "../base/limits.ts";
 import { idHigh, idLow } from "../base/u64.ts";
 import type { Collection } from "../storage/document-index.ts";
 import type { Mutation } from "../storage/commit.ts";
-import type { DocumentStamp, Precondition, WriteOperation } from "./commands.ts";
+import type { DocumentStamp, Precondition } from "./commands.ts";
+import { documentExists, documentNotFound } from "./document-errors.ts";
+import { applyPatch } from "./patch/patch.ts";
 import type { DocumentState } from "./pending.ts";
+import type { PreparedOperation } from "./prepared-operation.ts";
+import type { StoredContents } from "./stored-contents.ts";
 
 const noBytes = new Uint8Array();
 
@@ -23,13 +28,17 @@ export class WritePlan {
   readonly #states: DocumentStates;
   readonly #version: number;
   readonly #nowMs: number;
+  readonly #contents: StoredContents | undefined;
   readonly #mutations: Mutation[] = [];
   /** Where the mutation of a document stands, so that a later operation on it replaces it. */
   readonly #places = new Map<Collection, Map<bigint, number>>();
 
-  /** `version` is the one that the commit will get. */
-  constructor(states: DocumentStates, version: number, nowMs: number) {
+  #bytes = 0;
+
+  /** `version` is the one that the commit will get. `contents` has what patches need and isn't in memory. */
+  constructor(states: DocumentStates, version: number, nowMs: number, contents?: StoredContents) {
     this.#states = states;
+    this.#contents = contents;
     this.#version = version;
     this.#nowMs = nowMs;
   }
@@ -45,14 +54,14 @@ export class WritePlan {
     }
   }
 
-  /** Plans one operation, whose content has been checked, or throws why it can't be. */
-  add(collection: Collection, operation: WriteOperation): DocumentStamp {
+  /** Plans one operation, or throws why it can't be. */
+  add(collection: Collection, operation: PreparedOperation): DocumentStamp {
     checkId(operation);
     const id = operation.kind === "create" && operation.id === 0n ? this.#assignId(collection) : operation.id;
     const state = this.#stateOf(collection, id);
     checkExistence(collection, id, operation, state);
     if (operation.precondition !== undefined) checkPrecondition(collection, id, operation.precondition, state);
-    if (operation.kind === "delete" && state?.exists !== true) {
+    if (state?.exists !== true && operation.kind === "delete") {
       return { id, version: 0, createTimeMs: 0, updateTimeMs: 0 };
     }
     const createTimeMs = state?.exists === true ? state.createTimeMs : this.#nowMs;
@@ -64,22 +73,37 @@ export class WritePlan {
       idHigh: idHigh(id),
       createTimeMs,
       updateTimeMs,
-      content: operation.kind === "delete" ? noBytes : operation.json,
+      content: this.#contentOf(operation, state),
     });
     return { id, version: this.#version, createTimeMs, updateTimeMs };
+  }
+
+  #contentOf(operation: PreparedOperation, state: DocumentState | undefined): Uint8Array {
+    if (operation.kind === "delete") return noBytes;
+    if (operation.kind !== "patch") return operation.json;
+    const { collection, id, compiled } = operation;
+    const content = state?.content ?? this.#contents?.at(collection, id, state?.version ?? 0);
+    assert(content !== undefined, "a patch was planned without the content of its document");
+    return applyPatch(content, compiled);
   }
 
   #stateOf(collection: Collection, id: bigint): DocumentState | undefined {
     const place = this.#places.get(collection)?.get(id);
     const mutation = place === undefined ? undefined : this.#mutations[place];
     if (mutation === undefined) return this.#states.stateOf(collection, id);
-    return { version: this.#version, exists: mutation.kind === "put", createTimeMs: mutation.createTimeMs };
+    const { kind, createTimeMs, content } = mutation;
+    return { version: this.#version, exists: kind === "put", createTimeMs, content };
   }
 
   #place(collection: Collection, id: bigint, mutation: Mutation): void {
     let places = this.#places.get(collection);
     if (places === undefined) this.#places.set(collection, (places = new Map()));
     const place = places.get(id);
+    this.#bytes += mutation.content.length - (place === undefined ? 0 : (this.#mutations[place]?.content.length ?? 0));
+    if (this.#bytes > limits.commitBytes) {
+      const message = `The batch would write more than ${limits.commitBytes} bytes of documents. Split it up.`;
+      throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(this.#bytes) } });
+    }
     if (place === undefined) places.set(id, this.#mutations.push(mutation) - 1);
     else this.#mutations[place] = mutation;
   }
@@ -96,17 +120,17 @@ export class WritePlan {
   }
 }
 
-function checkId(operation: WriteOperation): void {
+function checkId(operation: PreparedOperation): void {
   const { id } = operation;
   if (id > 0n && id <= maxDocumentId) return;
   if (id === 0n && operation.kind === "create") return;
   throw new DocDBError("INVALID_ID", `${id} is no document id: ids are 1 to 2^64-1.`, { metadata: { id: String(id) } });
 }
 
-function checkExistence(collection: Collection, id: bigint, operation: WriteOperation, state?: DocumentState): void {
+function checkExistence(collection: Collection, id: bigint, operation: PreparedOperation, state?: DocumentState): void {
   if (operation.kind === "create") {
     if (state?.exists === true) throw documentExists(collection, id, state);
-  } else if (state?.exists !== true && !operation.allowMissing) {
+  } else if (state?.exists !== true && (operation.kind === "patch" || !operation.allowMissing)) {
     throw documentNotFound(collection.name, id);
   }
 }
@@ -129,16 +153,4 @@ function checkPrecondition(
     `Document ${id} of collection ${collection.name} ${actual}; the precondition wants it ${wanted}. Read it again.`,
     { metadata: { collection: collection.name, id: String(id), version: exists ? String(state.version) : "0" } },
   );
-}
-
-/** The error for a document that isn't there. */
-export function documentNotFound(collection: string, id: bigint): DocDBError {
-  const message = `Collection ${collection} has no document ${id}.`;
-  return new DocDBError("DOCUMENT_NOT_FOUND", message, { metadata: { collection, id: String(id) } });
-}
-
-function documentExists(collection: Collection, id: bigint, state: DocumentState): DocDBError {
-  return new DocDBError("DOCUMENT_EXISTS", `Collection ${collection.name} already has a document ${id}.`, {
-    metadata: { collection: collection.name, id: String(id), version: String(state.version) },
-  });
 }

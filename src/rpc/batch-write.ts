@@ -6,7 +6,7 @@ import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { DocumentStamp, Outcome, WriteOperation } from "../engine/commands.ts";
 import type { CallContext } from "./call-context.ts";
-import { batchOperation, patchNotImplemented } from "./mutations.ts";
+import { batchOperation } from "./mutations.ts";
 import { rpcStatusOf } from "./status.ts";
 import { timestampOf } from "./times.ts";
 
@@ -16,10 +16,9 @@ export interface BatchTarget {
   readonly transaction: string | undefined;
 }
 
-/** The operations of a request, each alone. TOO_MANY_OPERATIONS; NOT_IMPLEMENTED when there is a patch among them. */
+/** The operations of a request, each alone. TOO_MANY_OPERATIONS. */
 export function batchOperations({ operations }: BatchWriteRequest): Outcome<WriteOperation>[] {
   checkBatchSize(operations.length, "operations");
-  for (const { operation } of operations) if (operation?.$case === "patch") throw patchNotImplemented();
   return operations.map((operation) => {
     try {
       return { ok: true, value: batchOperation(operation) };

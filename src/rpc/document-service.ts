@@ -8,7 +8,7 @@ import { batchGetResults, documentOnWire } from "./batch-get.ts";
 import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } from "./batch-write.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
-import { checkId, createOperation, deleteOperation, patchNotImplemented, updateOperation } from "./mutations.ts";
+import { checkId, createOperation, deleteOperation, patchOperation, updateOperation } from "./mutations.ts";
 import { missingStream, refuseLaterFields } from "./not-implemented.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
 import { scanDocuments } from "./scan-documents.ts";
@@ -41,8 +41,9 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
       return await write(request, deleteOperation(request), context);
     },
 
-    patchDocument() {
-      return Promise.reject(patchNotImplemented());
+    async patchDocument(request, context) {
+      refuseLaterFields(request);
+      return await write(request, patchOperation(request), context);
     },
 
     async batchGetDocuments({ database, collection, ids: asked, transactionId }, context) {

@@ -1,19 +1,23 @@
 // Mutations, from the wire to the engine. The engine checks names and JSON; what only the wire can get wrong is checked
 // here: fields that are missing, id 0, and what this version doesn't have.
 
-import type {
-  Precondition as WirePrecondition,
-  WriteOperation as WireOperation,
+import {
+  type PatchOperation as WirePathOperation,
+  PatchOperationType,
+  type Precondition as WirePrecondition,
+  type WriteOperation as WireOperation,
 } from "../../gen/wire/docdb/v1/document.ts";
 import { DocDBError } from "../base/errors.ts";
 import type {
   CreateOperation,
   DeleteOperation,
+  Patch,
+  PatchOperation,
+  PathOperation,
   Precondition,
   UpdateOperation,
   WriteOperation,
 } from "../engine/commands.ts";
-import { notImplemented } from "./not-implemented.ts";
 
 interface WireMutation {
   readonly collection: string;
@@ -23,6 +27,12 @@ interface WireMutation {
 
 interface WithContent {
   readonly json: Uint8Array;
+}
+
+interface WithPatch {
+  readonly operations: readonly WirePathOperation[];
+  readonly jsonPatch: Uint8Array;
+  readonly mergePatch: Uint8Array;
 }
 
 interface MaybeMissing {
@@ -45,7 +55,13 @@ export function deleteOperation(wire: WireMutation & MaybeMissing): DeleteOperat
   return { kind: "delete", collection, id, precondition: preconditionOf(precondition), allowMissing };
 }
 
-/** One operation of a batch. INVALID_REQUEST, INVALID_ID. Patches must have been refused before. */
+export function patchOperation(wire: WireMutation & WithPatch): PatchOperation {
+  const { collection, id, precondition } = wire;
+  checkId(id);
+  return { kind: "patch", collection, id, patch: patchOf(wire), precondition: preconditionOf(precondition) };
+}
+
+/** One operation of a batch. INVALID_REQUEST, INVALID_ID, INVALID_ENUM. */
 export function batchOperation({ operation }: WireOperation): WriteOperation {
   switch (operation?.$case) {
     case "create":
@@ -55,16 +71,12 @@ export function batchOperation({ operation }: WireOperation): WriteOperation {
     case "delete":
       return deleteOperation(operation.value);
     case "patch":
-      throw patchNotImplemented();
-    case undefined:
-      throw new DocDBError("INVALID_REQUEST", "The operation says nothing: one of create, update, delete must be set.");
+      return patchOperation(operation.value);
+    case undefined: {
+      const message = "The operation says nothing: one of create, update, delete, patch must be set.";
+      throw new DocDBError("INVALID_REQUEST", message);
+    }
   }
-}
-
-/** The error for a patch, alone or in a batch. */
-export function patchNotImplemented(): DocDBError {
-  const instead = "Read the document and update it with its version as the precondition.";
-  return notImplemented("patches", instead);
 }
 
 /** INVALID_ID for 0, which only a creation may have. */
@@ -85,4 +97,32 @@ function preconditionOf(wire: WirePrecondition | undefined): Precondition | unde
   }
   // Versions are safe integers. Beyond them Number() rounds, but never down into them, so that nothing matches.
   return condition.$case === "version" ? { version: Number(condition.value) } : { exists: condition.value };
+}
+
+/** The patch in the one form that is set. An empty text is no form: it isn't JSON anyway. */
+function patchOf({ operations, jsonPatch, mergePatch }: WithPatch): Patch {
+  const patches: Patch[] = [];
+  if (operations.length > 0) patches.push({ form: "operations", operations: operations.map(pathOperationOf) });
+  if (jsonPatch.length > 0) patches.push({ form: "jsonPatch", text: jsonPatch });
+  if (mergePatch.length > 0) patches.push({ form: "mergePatch", text: mergePatch });
+  const [patch] = patches;
+  if (patch !== undefined && patches.length === 1) return patch;
+  const found = patches.length === 0 ? "none" : patches.length;
+  const message = `A patch has exactly one of operations, json_patch and merge_patch; this one has ${found}.`;
+  throw new DocDBError("INVALID_REQUEST", message);
+}
+
+function pathOperationOf({ op, path, json }: WirePathOperation, position: number): PathOperation {
+  switch (op) {
+    case PatchOperationType.SET:
+      return { op: "set", path, json };
+    case PatchOperationType.DELETE:
+      return { op: "delete", path, json };
+    case PatchOperationType.INSERT:
+      return { op: "insert", path, json };
+    default:
+      throw new DocDBError("INVALID_ENUM", `Operation ${position} of the patch must be SET, DELETE or INSERT.`, {
+        metadata: { operation: String(position) },
+      });
+  }
 }

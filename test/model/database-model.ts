@@ -2,7 +2,7 @@
 // what it means here, and a command to model-commands.ts.
 
 import type { ErrorCode } from "../../src/base/errors.ts";
-import type { WriteOperation } from "../../src/engine/commands.ts";
+import type { Patch, WriteOperation } from "../../src/engine/commands.ts";
 
 export interface ModelDocument {
   readonly json: string;
@@ -36,7 +36,8 @@ export class DatabaseModel {
     if (documents === undefined) return "COLLECTION_NOT_FOUND";
     const known = documents.get(operation.id);
     if (operation.kind === "create" && known !== undefined) return "DOCUMENT_EXISTS";
-    if (operation.kind !== "create" && known === undefined && !operation.allowMissing) return "DOCUMENT_NOT_FOUND";
+    const mayMiss = operation.kind === "create" || (operation.kind !== "patch" && operation.allowMissing);
+    if (known === undefined && !mayMiss) return "DOCUMENT_NOT_FOUND";
     const { precondition } = operation;
     if (precondition === undefined) return undefined;
     const holds =
@@ -51,7 +52,11 @@ export class DatabaseModel {
     const documents = this.collections.get(operation.collection);
     if (documents === undefined) throw new Error("an operation that must be refused was applied");
     if (operation.kind === "delete") return documents.delete(operation.id);
-    documents.set(operation.id, { json: Buffer.from(operation.json).toString(), version });
+    const json =
+      operation.kind === "patch"
+        ? merged(documents.get(operation.id)?.json ?? "null", operation.patch)
+        : Buffer.from(operation.json).toString();
+    documents.set(operation.id, { json, version });
     if (operation.id < Number.MAX_SAFE_INTEGER && operation.id > this.greatestId(operation.collection)) {
       this.#greatestIds.set(operation.collection, operation.id);
     }
@@ -75,4 +80,12 @@ export class DatabaseModel {
     for (const [name, documents] of copy.collections) this.collections.set(name, documents);
     for (const [name, id] of copy.#greatestIds) if (id > this.greatestId(name)) this.#greatestIds.set(name, id);
   }
+}
+
+/** A document after a merge patch of plain members: they replace those of the same name, and others follow. */
+function merged(json: string, patch: Patch): string {
+  if (patch.form !== "mergePatch") throw new Error("the model knows merge patches alone");
+  const document: unknown = JSON.parse(json);
+  const members: unknown = JSON.parse(Buffer.from(patch.text).toString());
+  return JSON.stringify(typeof document === "object" ? { ...document, ...(members as object) } : members);
 }

@@ -198,16 +198,19 @@ const precondition: Arbitrary<Precondition | undefined> = oneof(
   boolean().map((exists) => ({ exists })),
   integer({ min: 1, max: 12 }).map((version) => ({ version })),
 );
+const members = integer({ min: 0, max: 9_999 }).map((n) => Buffer.from(`{"p${n % 5}":${n}}`));
 const operation: Arbitrary<WriteOperation> = record({
-  dice: integer({ min: 0, max: 9 }),
+  dice: integer({ min: 0, max: 11 }),
   collection,
   id,
   json,
   precondition,
-}).map(({ dice, json: content, ...rest }) => {
+  members,
+}).map(({ dice, json: content, members: text, ...rest }) => {
   if (dice < 3) return { kind: "create", ...rest, json: content };
   if (dice < 7) return { kind: "update", ...rest, json: content, allowMissing: dice > 4 };
-  return { kind: "delete", ...rest, allowMissing: dice > 8 };
+  if (dice < 10) return { kind: "delete", ...rest, allowMissing: dice > 8 };
+  return { kind: "patch", ...rest, patch: { form: "mergePatch", text } };
 });
 const operations = array(operation, { minLength: 1, maxLength: 6 });
 

@@ -66,15 +66,18 @@ async function useDocuments(call: JsonCaller): Promise<void> {
 
   const update = { database, id: oddId, json: "[1.0]", precondition: { version: "2" } };
   await answers(call, "DocumentService/UpdateDocument", update, { id: oddId, version: "3", ...stamp });
+  const operations = [{ op: "PATCH_OPERATION_TYPE_SET", path: "/-", json: "2e400" }];
+  const patch = { database, id: oddId, operations };
+  await answers(call, "DocumentService/PatchDocument", patch, { id: oddId, version: "4", ...stamp });
   const mismatch = { ...update, precondition: { version: greatestId } };
   await Promise.all([
     fails(call, "DocumentService/UpdateDocument", mismatch, "VERSION_MISMATCH"),
     fails(call, get, { database, id: "9007199254740992" }, "DOCUMENT_NOT_FOUND"),
     fails(call, get, { database: "../x", id: oddId }, "INVALID_NAME"),
-    answers(call, "DocumentService/DeleteDocument", { database, id: evenId }, { id: evenId, version: "4", ...stamp }),
+    answers(call, "DocumentService/DeleteDocument", { database, id: evenId }, { id: evenId, version: "5", ...stamp }),
   ]);
 
-  const odd = { id: oddId, json: "[1.0]", version: "3", ...stamp };
+  const odd = { id: oddId, json: "[1.0,2e400]", version: "4", ...stamp };
   const found = [
     { id: greatestId, document: exact },
     { id: evenId, missing: true },
@@ -94,7 +97,7 @@ async function useDocuments(call: JsonCaller): Promise<void> {
   const [told] = (stats.messages[0] as { databases?: { documents?: unknown }[] } | undefined)?.databases ?? [];
   const figures = { rpc: "GetStats", failure: stats.failure, documents: told?.documents };
   assert.deepEqual(figures, { rpc: "GetStats", failure: undefined, documents: "2" });
-  const checkpoint = { version: "4", duration: "a duration" };
+  const checkpoint = { version: "5", duration: "a duration" };
   await answers(call, "OperationsService/CheckpointDatabase", { database }, checkpoint);
   const compact = "OperationsService/CompactDatabase";
   const { messages, failure } = await call(compact, { database });

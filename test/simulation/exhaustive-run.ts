@@ -2,7 +2,7 @@
 // another failed I/O. Where the simulation draws at random from long runs, this leaves no point of a short one out.
 
 import { DocDBError, type ErrorCode } from "../../src/base/errors.ts";
-import type { CommandTable, WriteOperation } from "../../src/engine/commands.ts";
+import type { CommandTable, PatchOperation, WriteOperation } from "../../src/engine/commands.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { FaultKind, IoKind } from "../../src/platform/sim/faults.ts";
 import type { Survival } from "../../src/platform/sim/power-loss.ts";
@@ -22,7 +22,7 @@ const conflicts: readonly ErrorCode[] = ["DOCUMENT_EXISTS", "DOCUMENT_NOT_FOUND"
 const refusals: readonly ErrorCode[] = [...conflicts, "DISK_FULL", "DATABASE_READ_ONLY"];
 
 /** What is written to see that writing works. */
-const afterwards: WriteOperation = {
+const afterwards: WholeWrite = {
   kind: "update",
   collection: "",
   id: 1n,
@@ -30,9 +30,12 @@ const afterwards: WriteOperation = {
   allowMissing: true,
 };
 
+/** A write that brings its whole content along. On the disk a patch is one too. */
+type WholeWrite = Exclude<WriteOperation, PatchOperation>;
+
 /** A step: writes that are asked for at the same time, each a commit of its own; or something else to do alone. */
 type Step =
-  | { readonly do: "write"; readonly commits: readonly (readonly WriteOperation[])[] }
+  | { readonly do: "write"; readonly commits: readonly (readonly WholeWrite[])[] }
   | { readonly do: "checkpoint" | "reopen" | "compact" };
 
 export interface Workload {
@@ -83,9 +86,9 @@ export function workloadOf(seed: number): Workload {
   return { seed, fresh: seed === 1, mode: random.below(4) === 0 ? "always" : "group", steps };
 }
 
-function commitOf(random: Prng, most: number): WriteOperation[] {
+function commitOf(random: Prng, most: number): WholeWrite[] {
   const ids = new Set(Array.from({ length: 1 + random.below(most) }, () => 1 + random.below(4)));
-  return [...ids].map((number): WriteOperation => {
+  return [...ids].map((number): WholeWrite => {
     const id = BigInt(number);
     const collection = "";
     const dice = random.below(10);
@@ -226,7 +229,7 @@ async function runStep(engine: Engine, model: CommitModel, step: Step, mustWork:
 async function write(
   engine: Engine,
   model: CommitModel,
-  planned: readonly WriteOperation[],
+  planned: readonly WholeWrite[],
   mustWork = true,
 ): Promise<void> {
   const number = model.nextNumber();
@@ -246,12 +249,12 @@ async function write(
 }
 
 /** The content that tells which attempt wrote it; its length is the planned one's. */
-function withMark(operation: WriteOperation, mark: string): WriteOperation {
+function withMark(operation: WholeWrite, mark: string): WholeWrite {
   if (operation.kind === "delete") return operation;
   return { ...operation, json: Buffer.from(JSON.stringify({ mark, filler: Buffer.from(operation.json).toString() })) };
 }
 
-function plannedWrite(operation: WriteOperation): PlannedWrite {
+function plannedWrite(operation: WholeWrite): PlannedWrite {
   const key = `${operation.collection}/${operation.id}`;
   return { key, content: operation.kind === "delete" ? null : Buffer.from(operation.json).toString() };
 }

@@ -103,7 +103,10 @@ async function writeSome(engine: Engine, options: ClientOptions): Promise<boolea
     return true;
   } catch (error) {
     if (!(error instanceof DocDBError)) throw error;
-    if (refusals.includes(error.code)) model.refused(attempt);
+    // A patch has to read what it patches.
+    const damaged = options.rotten && error.code === "DOCUMENT_CORRUPT";
+    if (damaged || refusals.includes(error.code)) model.refused(attempt);
+    if (damaged) return true;
     if (diskFailures.includes(error.code) && !options.faulty) throw error;
     if (!refusals.includes(error.code) && !diskFailures.includes(error.code)) throw error;
     return error.code !== "DATABASE_READ_ONLY" && error.code !== "IO_ERROR";
@@ -129,13 +132,22 @@ function randomOperation(random: Prng, key: string, mark: string): WriteOperatio
   const json = Buffer.from(JSON.stringify({ mark, filler }));
   const dice = random.below(10);
   if (dice < 3) return { kind: "create", collection, id, json };
-  if (dice < 8) return { kind: "update", collection, id, json, allowMissing: dice > 4 };
-  return { kind: "delete", collection, id, allowMissing: false };
+  if (dice < 7) return { kind: "update", collection, id, json, allowMissing: dice > 4 };
+  if (dice < 9) return { kind: "delete", collection, id, allowMissing: false };
+  return { kind: "patch", collection, id, patch: { form: "operations", operations: [{ op: "set", path: "", json }] } };
 }
 
 function plannedWrite(operation: WriteOperation): PlannedWrite {
   const key = `${operation.collection}/${operation.id}`;
-  return { key, content: operation.kind === "delete" ? null : Buffer.from(operation.json).toString() };
+  const content = contentOf(operation);
+  return { key, content: content === undefined ? null : Buffer.from(content).toString() };
+}
+
+/** What a document has after an operation; undefined when that is nothing. Patches here replace the whole document. */
+function contentOf(operation: WriteOperation): Uint8Array | undefined {
+  if (operation.kind === "delete") return undefined;
+  if (operation.kind !== "patch") return operation.json;
+  return operation.patch.form === "operations" ? operation.patch.operations[0]?.json : operation.patch.text;
 }
 
 /** Runs something that a failing disk may break, or a damaged document. */

@@ -5384,13 +5384,19 @@ export const DocumentServiceService = {
    * Changes parts of a document, all or nothing. What the patch doesn't name keeps its exact text. Exactly one of
    * `operations`, `json_patch` and `merge_patch` must be set.
    *
-   * - INVALID_ARGUMENT (INVALID_PATH, INVALID_ENUM, INVALID_REQUEST): a path that isn't a JSON Pointer, an unknown kind
-   *   of operation, or not exactly one form of patch.
+   * - INVALID_ARGUMENT (INVALID_PATH, INVALID_ENUM, INVALID_REQUEST, TOO_MANY_OPERATIONS): a path that isn't a JSON
+   *   Pointer or goes deeper than 100 levels, an unknown kind of operation, not exactly one form of patch, or over
+   *   1,000 operations.
    * - NOT_FOUND (DOCUMENT_NOT_FOUND): there is none with that id.
-   * - FAILED_PRECONDITION (PATH_NOT_FOUND, NOT_AN_OBJECT): the document has no such place, or what is there can't hold
-   *   what the patch wants to put into it.
+   * - FAILED_PRECONDITION (PATH_NOT_FOUND, NOT_AN_OBJECT, TEST_FAILED): the document has no such place, what is there
+   *   can't hold what the patch wants to put into it, or isn't what a `test` wants.
    * - RESOURCE_EXHAUSTED (DOCUMENT_TOO_LARGE): the result would be over 16 MiB.
    * - DATA_LOSS (DOCUMENT_CORRUPT): the disk has damaged the document.
+   *
+   * ErrorInfo.metadata has the position of the operation that failed as `operation`, from 0, and its `path`.
+   *
+   * Of several members of an object with the same name a path leads to the last, as in most readers of JSON; removing
+   * one removes them all. Numbers are compared by what they are worth, exactly.
    */
   patchDocument: {
     path: "/docdb.v1.DocumentService/PatchDocument" as const,
@@ -5531,13 +5537,19 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
    * Changes parts of a document, all or nothing. What the patch doesn't name keeps its exact text. Exactly one of
    * `operations`, `json_patch` and `merge_patch` must be set.
    *
-   * - INVALID_ARGUMENT (INVALID_PATH, INVALID_ENUM, INVALID_REQUEST): a path that isn't a JSON Pointer, an unknown kind
-   *   of operation, or not exactly one form of patch.
+   * - INVALID_ARGUMENT (INVALID_PATH, INVALID_ENUM, INVALID_REQUEST, TOO_MANY_OPERATIONS): a path that isn't a JSON
+   *   Pointer or goes deeper than 100 levels, an unknown kind of operation, not exactly one form of patch, or over
+   *   1,000 operations.
    * - NOT_FOUND (DOCUMENT_NOT_FOUND): there is none with that id.
-   * - FAILED_PRECONDITION (PATH_NOT_FOUND, NOT_AN_OBJECT): the document has no such place, or what is there can't hold
-   *   what the patch wants to put into it.
+   * - FAILED_PRECONDITION (PATH_NOT_FOUND, NOT_AN_OBJECT, TEST_FAILED): the document has no such place, what is there
+   *   can't hold what the patch wants to put into it, or isn't what a `test` wants.
    * - RESOURCE_EXHAUSTED (DOCUMENT_TOO_LARGE): the result would be over 16 MiB.
    * - DATA_LOSS (DOCUMENT_CORRUPT): the disk has damaged the document.
+   *
+   * ErrorInfo.metadata has the position of the operation that failed as `operation`, from 0, and its `path`.
+   *
+   * Of several members of an object with the same name a path leads to the last, as in most readers of JSON; removing
+   * one removes them all. Numbers are compared by what they are worth, exactly.
    */
   patchDocument: handleUnaryCall<PatchDocumentRequest, PatchDocumentResponse>;
   /**
@@ -5681,13 +5693,19 @@ export interface DocumentServiceClient extends Client {
    * Changes parts of a document, all or nothing. What the patch doesn't name keeps its exact text. Exactly one of
    * `operations`, `json_patch` and `merge_patch` must be set.
    *
-   * - INVALID_ARGUMENT (INVALID_PATH, INVALID_ENUM, INVALID_REQUEST): a path that isn't a JSON Pointer, an unknown kind
-   *   of operation, or not exactly one form of patch.
+   * - INVALID_ARGUMENT (INVALID_PATH, INVALID_ENUM, INVALID_REQUEST, TOO_MANY_OPERATIONS): a path that isn't a JSON
+   *   Pointer or goes deeper than 100 levels, an unknown kind of operation, not exactly one form of patch, or over
+   *   1,000 operations.
    * - NOT_FOUND (DOCUMENT_NOT_FOUND): there is none with that id.
-   * - FAILED_PRECONDITION (PATH_NOT_FOUND, NOT_AN_OBJECT): the document has no such place, or what is there can't hold
-   *   what the patch wants to put into it.
+   * - FAILED_PRECONDITION (PATH_NOT_FOUND, NOT_AN_OBJECT, TEST_FAILED): the document has no such place, what is there
+   *   can't hold what the patch wants to put into it, or isn't what a `test` wants.
    * - RESOURCE_EXHAUSTED (DOCUMENT_TOO_LARGE): the result would be over 16 MiB.
    * - DATA_LOSS (DOCUMENT_CORRUPT): the disk has damaged the document.
+   *
+   * ErrorInfo.metadata has the position of the operation that failed as `operation`, from 0, and its `path`.
+   *
+   * Of several members of an object with the same name a path leads to the last, as in most readers of JSON; removing
+   * one removes them all. Numbers are compared by what they are worth, exactly.
    */
   patchDocument(
     request: PatchDocumentRequest,

@@ -15,8 +15,9 @@ import type {
   Result,
   WriteOperation,
 } from "../commands.ts";
-import { atOperation, checkContent, checkSize } from "../document-writer.ts";
+import { atOperation, checkSize } from "../document-writer.ts";
 import { inParallel } from "../in-parallel.ts";
+import { prepare, type PreparedOperation } from "../prepared-operation.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -67,8 +68,7 @@ async function run(transaction: Transaction, command: DocumentCommand, clock: Cl
       return await transaction.scan(command.collection, { from, reverse, documents, bytes });
     }
     case "writeDocument": {
-      checkContent(command.operation);
-      const [stamp] = transaction.write([command.operation], clock.now());
+      const [stamp] = await transaction.write([prepare(command.operation)], clock.now());
       return stamp as DocumentStamp;
     }
     case "batchWrite":
@@ -103,15 +103,17 @@ async function writeAtomic(
 ): Promise<Outcome<DocumentStamp>[]> {
   checkSize(operations);
   const turn = new Turn(clock);
+  const prepared: PreparedOperation[] = [];
   for (const [i, operation] of operations.entries()) {
     try {
-      checkContent(operation);
+      prepared.push(prepare(operation));
     } catch (error) {
       throw atOperation(error, i);
     }
     await turn.pause();
   }
-  return transaction.write(operations, clock.now(), atOperation).map((value) => ({ ok: true, value }));
+  const stamps = await transaction.write(prepared, clock.now(), atOperation);
+  return stamps.map((value) => ({ ok: true, value }));
 }
 
 async function writeEach(
@@ -124,8 +126,7 @@ async function writeEach(
   const outcomes: Outcome<DocumentStamp>[] = [];
   for (const operation of operations) {
     try {
-      checkContent(operation);
-      const [value] = transaction.write([operation], clock.now());
+      const [value] = await transaction.write([prepare(operation)], clock.now());
       outcomes.push({ ok: true, value: value as DocumentStamp });
     } catch (error) {
       if (!(error instanceof DocDBError)) throw error;

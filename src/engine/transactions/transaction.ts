@@ -6,10 +6,13 @@ import { limits, maxDocumentId } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { Collection } from "../../storage/document-index.ts";
-import type { DocumentRecord, DocumentStamp, Isolation, Page, ScanPage, WriteOperation } from "../commands.ts";
+import type { DocumentRecord, DocumentStamp, Isolation, Page, ScanPage } from "../commands.ts";
+import { documentNotFound } from "../document-errors.ts";
 import { beyond, firstId, type PageBounds } from "../page-reader.ts";
 import type { DocumentState } from "../pending.ts";
-import { documentNotFound, type DocumentStates, WritePlan } from "../write-plan.ts";
+import type { PreparedOperation } from "../prepared-operation.ts";
+import { type ContentSource, StoredContents } from "../stored-contents.ts";
+import { type DocumentStates, WritePlan } from "../write-plan.ts";
 import { endOf, mergedPage, type OwnWrite } from "./merged-page.ts";
 import { ReadSet } from "./read-set.ts";
 import type { NewestState } from "./validation.ts";
@@ -36,6 +39,14 @@ export class Transaction implements DocumentStates {
   readonly readSet: ReadSet = new ReadSet();
   readonly writes: WriteBuffer = new WriteBuffer();
   readonly #newest: NewestState;
+  /** Where patches find what they patch. */
+  readonly #source: ContentSource = {
+    stateOf: (name, id) => {
+      const collection = this.view.collectionNamed(name);
+      return collection === undefined ? undefined : this.stateOf(collection, id);
+    },
+    read: (name, id) => this.get(name, id),
+  };
 
   constructor(id: string, isolation: Isolation, view: SnapshotView, newest: NewestState) {
     this.id = id;
@@ -106,12 +117,14 @@ export class Transaction implements DocumentStates {
   }
 
   /** Plans operations, all or none; they are applied at the commit. `explain` says of an error which one it was. */
-  write(
-    operations: readonly WriteOperation[],
+  async write(
+    operations: readonly PreparedOperation[],
     nowMs: number,
     explain: (error: unknown, position: number) => unknown = (error) => error,
-  ): DocumentStamp[] {
-    const plan = new WritePlan(this, 0, nowMs);
+  ): Promise<DocumentStamp[]> {
+    const contents = new StoredContents(this.#source);
+    await contents.load(operations, explain);
+    const plan = new WritePlan(this, 0, nowMs, contents);
     const stamps = operations.map((operation, i) => {
       try {
         const collection = this.#find(operation.collection);

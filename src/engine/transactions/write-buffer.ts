@@ -43,7 +43,8 @@ export class WriteBuffer {
   stateOf(collection: Collection, id: bigint): DocumentState | undefined {
     const mutation = this.get(collection, id);
     if (mutation === undefined) return undefined;
-    return { version: 0, exists: mutation.kind === "put", createTimeMs: mutation.createTimeMs };
+    const { kind, createTimeMs, content } = mutation;
+    return { version: 0, exists: kind === "put", createTimeMs, content };
   }
 
   add(collection: Collection, mutation: Mutation): void {
