@@ -2,8 +2,8 @@
 //
 // A copy of the very file has the record at the very place, so that is looked at first; otherwise the backup's data
 // files are read from front to back. A backup may stem from another life of the database (one that was restored and
-// went on differently), where the same version holds something else: the caller decides, by the checksum that the
-// damaged record still has, whether what is found is the copy that is wanted.
+// went on differently), where the same version holds something else: the caller decides, by what the damaged
+// record still has, whether what is found is the copy that is wanted.
 
 import { isErrno, readFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";

@@ -6,8 +6,8 @@
 //
 // Invariants
 // 1. A copy counts only when its own checksum holds and collection, id, version, length and creation time are the
-//    wanted ones. A backup may stem from another life of the database: its copy must besides have the checksum that the
-//    damaged record still carries.
+//    wanted ones. A backup may stem from another life of the database: its copy must besides have the content, or the
+//    checksum of it, that the damaged record still carries.
 // 2. Records don't move: the index stays as it is, nothing goes to the WAL, and a crash at any point leaves a record
 //    that is damaged or healed, and can be healed again.
 // 3. It happens between two groups of commits. Nothing is tried twice once a byte was written, and a failed fsync ends
@@ -62,7 +62,7 @@ export async function findExactCopy(
     wal: () => findInWal(platform.fs, layout, databaseId, place, turn),
     backup: async () => {
       if (backup === undefined || found === undefined) return undefined;
-      const isWanted = (mutation: Mutation): boolean => hasChecksumOf(found, bytesOf(mutation));
+      const isWanted = (mutation: Mutation): boolean => agree(found, bytesOf(mutation));
       return await findInBackup(platform.fs, backup, databaseId, place, isWanted, turn);
     },
   };
@@ -113,9 +113,10 @@ async function findInGroup(
   return undefined;
 }
 
-/** Whether the damaged bytes still carry the content's checksum that the wanted ones have. */
-function hasChecksumOf(found: Buffer, wanted: Buffer): boolean {
-  return found.readUInt32LE(contentChecksumOffset) === wanted.readUInt32LE(contentChecksumOffset);
+/** Whether the damaged bytes still carry the content's checksum that the wanted ones have, or the content itself. */
+function agree(found: Buffer, wanted: Buffer): boolean {
+  if (found.readUInt32LE(contentChecksumOffset) === wanted.readUInt32LE(contentChecksumOffset)) return true;
+  return found.subarray(dataRecordHeaderBytes).equals(wanted.subarray(dataRecordHeaderBytes));
 }
 
 /** Whether the header of the damaged record is whole and says something else than these bytes. */

@@ -105,6 +105,22 @@ test("a backup heals what the WAL has no more, be it of this generation or of an
   }
 });
 
+test("damage at any byte of a record heals from a backup", async (t) => {
+  const db = await five({ ...withoutOldWal, backup: layoutOf("/backup", "d") });
+  await db.close();
+  const sound = db.machine.readFile(layout.data);
+  await db.machine.run(db.machine.platform().fs.mkdir("/backup/data"));
+  db.machine.writeFile("/backup/data/d.data", sound);
+  await db.open();
+  const length = dataRecordHeaderBytes + 5;
+  for (let at = dataHeaderBytes; at < dataHeaderBytes + length; at++) {
+    db.machine.flipBit(layout.data, at, at % 8);
+    t.is(await db.read(1n), "text1", `byte ${at}`);
+  }
+  t.deepEqual(db.machine.readFile(layout.data), sound);
+  t.is(db.store.healing.report.healed.backup, length);
+});
+
 test("a backup of another life of the database, or one that is damaged itself, heals nothing", async (t) => {
   const db = await five({ ...withoutOldWal, backup: layoutOf("/backup", "d") });
   const other = await new StoredDatabase(withoutOldWal, new SimulatedMachine(2)).create();
