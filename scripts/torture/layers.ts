@@ -8,6 +8,7 @@ import { huntDefect, plantable } from "../../test/simulation/defect-hunt.ts";
 import { runTrial } from "../../test/simulation/damage-trial.ts";
 import { runEveryPoint } from "../../test/simulation/every-point.ts";
 import { runSeed } from "../../test/simulation/simulated-run.ts";
+import { runSilentFaults } from "../../test/simulation/silent-faults-run.ts";
 import { killLayer } from "./kill-layer.ts";
 import type { Layer } from "./layer.ts";
 
@@ -48,6 +49,13 @@ export const layers: readonly Layer[] = [
       await runModel(number, sequencesEach);
       return { sequences: sequencesEach };
     },
+  },
+  {
+    name: "silent-faults",
+    unit: "seeds",
+    size: 50_000,
+    portion: 250,
+    run: async (number) => await runSilentFaults(number),
   },
   {
     name: "exhaustive",

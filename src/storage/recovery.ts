@@ -182,7 +182,7 @@ async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base,
   let lastVersion = base.replayFrom;
   let commits = 0;
   let bytes = 0;
-  await replayGroups(options.platform.fs, needed, async (group, segment) => {
+  await replayGroups(options.platform.fs, needed, survey.ends, async (group, segment) => {
     if (survey.corruption !== undefined && group.lastVersion > survey.corruption.lastVersion) return;
     const isLast = segment.header.segment === survey.newest;
     if (isLast && group.offset >= survey.end.durableOffset && group.commits.length > 0) inDoubt.push(group);

@@ -45,6 +45,8 @@ export interface WalSurvey {
   readonly newestBytes: number;
   /** How the active segment ends. */
   readonly end: SegmentEnd;
+  /** For each segment, by its number, the offset behind its last valid group. */
+  readonly ends: ReadonlyMap<number, number>;
   readonly corruption: Corruption | undefined;
   /** The newest checkpoint on record. */
   readonly checkpoint: CheckpointMark | undefined;
@@ -81,6 +83,7 @@ export async function surveyWal(fs: FileSystem, segments: readonly Segment[], tu
   let end: SegmentEnd | undefined;
   let newestBytes = 0;
   let closedCleanly = false;
+  const ends = new Map<number, number>();
   for (const [i, segment] of segments.entries()) {
     closedCleanly = false;
     const note = async (group: WalGroup): Promise<boolean> => {
@@ -96,28 +99,38 @@ export async function surveyWal(fs: FileSystem, segments: readonly Segment[], tu
     const bytes = await segmentBytes(fs, segment);
     newestBytes = bytes.length;
     end = await readSegment(bytes, segment.header, note);
+    ends.set(segment.header.segment, end.offset);
     corruption ??= judge(segment, end, segments[i + 1]);
   }
   const active = segments.at(-1);
   if (active === undefined || end === undefined) throw new Error("a survey needs the active segment");
   closedCleanly &&= end.kind === "clean";
   const newest = active.header.segment;
-  return { segments, newest, newestBytes, end, corruption, checkpoint, closedCleanly };
+  return { segments, newest, newestBytes, end, ends, corruption, checkpoint, closedCleanly };
 }
 
-/** Hands the groups that count to `visit`: those of all segments, without what later segments supersede. */
+/**
+ * Hands the groups that count to `visit`: those of these segments, without what later segments supersede. A segment
+ * that ends elsewhere than in the survey was misread then or now: DATABASE_CORRUPT, or commits would go missing
+ * unnoticed.
+ */
 export async function replayGroups(
   fs: FileSystem,
   segments: readonly Segment[],
+  ends: WalSurvey["ends"],
   visit: (group: WalGroup, segment: Segment) => Promise<void>,
 ): Promise<void> {
   for (const [i, segment] of segments.entries()) {
+    const { path, header } = segment;
     const next = segments[i + 1]?.header;
-    await readSegment(await segmentBytes(fs, segment), segment.header, async (group) => {
-      if (next !== undefined && group.header.baseVersion >= next.baseVersion) return false;
-      await visit(group, segment);
-      return true;
+    let superseded = false;
+    const { offset } = await readSegment(await segmentBytes(fs, segment), header, async (group) => {
+      superseded = next !== undefined && group.header.baseVersion >= next.baseVersion;
+      if (!superseded) await visit(group, segment);
+      return !superseded;
     });
+    if (superseded || offset === ends.get(header.segment)) continue;
+    throw damaged(path, `it was read twice, and differently: its group at offset ${offset} is damaged or was`);
   }
 }
 
