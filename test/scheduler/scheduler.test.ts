@@ -172,3 +172,19 @@ test("draining is done at once when nothing runs, and when all that was queued w
   t.is((await Promise.allSettled(calls))[1]?.status, "rejected");
   await t.notThrowsAsync(drained);
 });
+
+test("it tells what is busy, what waits and for which database, and counts how commands ended", async (t) => {
+  const executor = new ManualExecutor();
+  const scheduler = new Scheduler(executor, { slots: 1, queuePerDatabase: 2, queueTotal: 4 });
+  const abort = new AbortController();
+  const calls = ["a", "a", "b"].map((database) => scheduler.execute(get(database)));
+  const gone = scheduler.execute(get("a"), { signal: abort.signal });
+  await t.throwsAsync(scheduler.execute(get("a")));
+  t.like(scheduler.stats, { slots: 1, busySlots: 1, queued: 3, queueTotal: 4, queuePerDatabase: 2 });
+  t.deepEqual([scheduler.queuedFor("A"), scheduler.queuedFor("b"), scheduler.queuedFor("c")], [2, 1, 0]);
+  abort.abort();
+  await t.throwsAsync(gone);
+  await endAll(executor);
+  await Promise.all(calls);
+  t.like(scheduler.stats, { busySlots: 0, queued: 0, executed: 3, rejected: 1, dropped: 1 });
+});

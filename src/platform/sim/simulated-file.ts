@@ -117,7 +117,10 @@ export class SimulatedFile implements File {
       case "shortWrite":
         return this.#write(this.#shorter(source), position);
       case "noSpace": {
-        if (source.length <= 1) throw systemError("ENOSPC", "write", this.path);
+        if (this.#outOfSpace || source.length <= 1) {
+          this.#outOfSpace = false;
+          throw systemError("ENOSPC", "write", this.path);
+        }
         const written = this.#write(this.#shorter(source), position);
         this.#outOfSpace = true;
         return written;
