@@ -57,19 +57,29 @@ export class DocumentReader {
   }
 
   /** Documents in id order after `after`; see `CommandTable.listDocuments`. */
-  async list(collectionName: string, after: bigint, pageSize: number): Promise<Page<DocumentRecord>> {
+  async list(
+    collectionName: string,
+    after: bigint,
+    pageSize: number,
+    context?: ExecutionContext,
+  ): Promise<Page<DocumentRecord>> {
     const from = beyond(after, false);
     const collection = this.#collections.find(collectionName);
     if (from === undefined) return { items: [], more: false };
     const bounds = { from, reverse: false, documents: pageSize, bytes: limits.pageBytes };
-    const { items, next, failure } = await this.#pages.read(collection, bounds);
+    const { items, next, failure } = await this.#pages.read(collection, bounds, undefined, context);
     if (failure !== undefined) throw failure.error;
     return { items, more: next !== undefined };
   }
 
   /** The next documents of a scan; see `CommandTable.scanDocuments`. */
-  async scan(collectionName: string, bounds: PageBounds, snapshot: Snapshot): Promise<ScanPage> {
-    return await this.#pages.read(this.#collections.find(collectionName, snapshot), bounds, snapshot);
+  async scan(
+    collectionName: string,
+    bounds: PageBounds,
+    snapshot: Snapshot,
+    context?: ExecutionContext,
+  ): Promise<ScanPage> {
+    return await this.#pages.read(this.#collections.find(collectionName, snapshot), bounds, snapshot, context);
   }
 
   #locate(collection: Collection, id: bigint): Located | undefined {

@@ -69,6 +69,7 @@ export function storeOptionsOf(options: EngineOptions, entry: CatalogEntry, scru
     scrubIntervalMs: options.scrubIntervalMs ?? 3_600_000,
     scrubPacer,
     snapshotAgeMs: options.snapshotAgeMs ?? limits.snapshotAgeMs,
+    oldVersionBytes: limits.oldVersionBytes,
   };
 }
 

@@ -13,7 +13,7 @@ import type { IdOrder } from "../storage/id-order.ts";
 import type { Wanted } from "../storage/read-runs.ts";
 import type { Snapshot } from "../storage/snapshots.ts";
 import type { Store } from "../storage/store.ts";
-import type { DocumentRecord, ScanPage } from "./commands.ts";
+import type { DocumentRecord, ExecutionContext, ScanPage } from "./commands.ts";
 
 /** Ids that are looked at in one turn: about a millisecond's work. */
 const idsInTurn = 2_000;
@@ -44,9 +44,18 @@ export class PageReader {
     this.#clock = clock;
   }
 
-  /** The next documents of a collection, as of a snapshot or, without one, of now. SNAPSHOT_TOO_OLD. */
-  async read(collection: Collection, bounds: PageBounds, snapshot?: Snapshot): Promise<ScanPage> {
+  /**
+   * The next documents of a collection, as of a snapshot or, without one, of now. The slot is given back before what
+   * may take a while: sorting the ids when they were never wanted before, healing what is damaged. SNAPSHOT_TOO_OLD.
+   */
+  async read(
+    collection: Collection,
+    bounds: PageBounds,
+    snapshot?: Snapshot,
+    context?: ExecutionContext,
+  ): Promise<ScanPage> {
     const turn = new Turn(this.#clock);
+    if (collection.orderedIds?.isBuilt !== true) context?.releaseSlot?.();
     const order = await this.#store.orderOf(collection, turn);
     return await this.#store.reading(async () => {
       let found = this.#find(order, collection, bounds, snapshot);
@@ -54,8 +63,8 @@ export class PageReader {
         await turn.pause();
         found = this.#find(order, collection, { ...bounds, from: found.next }, snapshot);
       }
-      return await this.#documentsOf(collection, found, bounds.reverse);
-    });
+      return await this.#documentsOf(collection, found, bounds.reverse, context?.releaseSlot);
+    }, snapshot);
   }
 
   #find(order: IdOrder, collection: Collection, bounds: PageBounds, snapshot: Snapshot | undefined): Found {
@@ -87,9 +96,14 @@ export class PageReader {
   }
 
   /** Reads what was found, up to the first document that can't be read. */
-  async #documentsOf(collection: Collection, { wanted, next }: Found, reverse: boolean): Promise<ScanPage> {
+  async #documentsOf(
+    collection: Collection,
+    { wanted, next }: Found,
+    reverse: boolean,
+    onHeal: (() => void) | undefined,
+  ): Promise<ScanPage> {
     const items: DocumentRecord[] = [];
-    const results = await this.#store.readMany(collection, wanted);
+    const results = await this.#store.readMany(collection, wanted, onHeal);
     for (const [i, result] of results.entries()) {
       const { low, high } = wanted[i] as Wanted;
       const id = idOf(low, high);

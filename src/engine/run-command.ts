@@ -43,13 +43,13 @@ export async function runInDatabase(
           : await writer.writeEach(command.operations, context),
       };
     case "listDocuments":
-      return await reader.list(command.collection, command.after, command.pageSize);
+      return await reader.list(command.collection, command.after, command.pageSize, context);
     case "openSnapshot":
       return database.snapshots.open();
     case "scanDocuments": {
       const { from, reverse, pageSize: documents, pageBytes: bytes } = command;
       const snapshot = database.snapshots.find(command.snapshot);
-      return await reader.scan(command.collection, { from, reverse, documents, bytes }, snapshot);
+      return await reader.scan(command.collection, { from, reverse, documents, bytes }, snapshot, context);
     }
     case "beginTransaction": {
       if (database.readOnly !== undefined) throw database.readOnly;

@@ -63,8 +63,9 @@ export async function* scanDocuments(
     }
     if (!sent) yield message([], from);
   } finally {
-    // Not a command of the call, which may be over already.
-    if (transaction === undefined) await environment.executor.execute({ op: "closeSnapshot", database, snapshot });
+    // Not a command of the call, which may be over already. A server that stops has ended its snapshots itself.
+    const ending = { op: "closeSnapshot", database, snapshot } as const;
+    if (transaction === undefined) await environment.executor.execute(ending).catch(() => undefined);
   }
 }
 

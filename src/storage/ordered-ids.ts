@@ -39,6 +39,10 @@ export class OrderedIds {
     return this.#order?.memoryBytes ?? 0;
   }
 
+  get isBuilt(): boolean {
+    return this.#order !== undefined;
+  }
+
   /** The order, built if it isn't there. It changes with every commit. */
   async build(turn: Turn): Promise<IdOrder> {
     this.#building ??= this.#build(turn);

@@ -1,29 +1,38 @@
 // Who may still read a data file that is to be closed. A reader takes a lease before it looks anything up and gives it
 // back when it has read everything; a file that was given up is closed when the readers of before have gone.
 
+/** The right to read whatever data file could be read when it was taken. */
+export interface Lease {
+  giveBack(): void;
+}
+
 export class ReadLeases {
   #era: Era = { readers: 0, onEmpty: undefined };
   /** Settles when the readers of all earlier eras have gone. */
   #gone: Promise<void> = Promise.resolve();
 
-  /** Runs `read` under a lease. */
-  async hold<T>(read: () => Promise<T>): Promise<T> {
-    const giveBack = this.take();
+  /** Runs `read` under a lease: one of now, or one like `lease`, which must not have been given back yet. */
+  async hold<T>(read: () => Promise<T>, lease?: Lease): Promise<T> {
+    const own = this.#takeIn(lease === undefined ? this.#era : (lease as LeaseInEra).era);
     try {
       return await read();
     } finally {
-      giveBack();
+      own.giveBack();
     }
   }
 
-  /** Takes a lease; the function returned gives it back and must be called once. */
-  take(): () => void {
-    const era = this.#era;
+  /** Takes a lease, which must be given back once. */
+  take(): Lease {
+    return this.#takeIn(this.#era);
+  }
+
+  #takeIn(era: Era): LeaseInEra {
     era.readers++;
-    return () => {
+    const giveBack = (): void => {
       era.readers--;
       if (era.readers === 0) era.onEmpty?.();
     };
+    return { era, giveBack };
   }
 
   /** Resolves when everybody who holds a lease now has given it back. */
@@ -42,6 +51,10 @@ export class ReadLeases {
       era.onEmpty = resolve;
     });
   }
+}
+
+interface LeaseInEra extends Lease {
+  readonly era: Era;
 }
 
 interface Era {

@@ -3,7 +3,7 @@
 // (old-versions.ts) just before the commit becomes visible.
 //
 //     const snapshot = store.openSnapshot();           // sees exactly the commits up to snapshot.version
-//     store.locate(collection, low, high, snapshot);   // inside store.reading(), like any other read
+//     store.locate(collection, low, high, snapshot);   // inside store.reading(…, snapshot)
 //     snapshot.release();                              // as soon as possible; a second time does nothing
 //
 // Invariants
@@ -33,7 +33,8 @@ import type { IndexEntry, Parity } from "./index-shard.ts";
 import type { IdOrder } from "./id-order.ts";
 import { oldVersionBytes, OldVersions, type VersionKey } from "./old-versions.ts";
 import { OrderedIds } from "./ordered-ids.ts";
-import type { ReadLeases } from "./read-leases.ts";
+import type { Lease, ReadLeases } from "./read-leases.ts";
+import type { StoreOptions } from "./store-options.ts";
 
 /** Old versions that are looked after at once when a snapshot ends; the rest in turns of their own. */
 const settledAtOnce = 1_000;
@@ -60,6 +61,9 @@ export interface SnapshotStats {
   /** Bytes of memory of the old versions and of dropped collections. */
   readonly memoryBytes: number;
 }
+
+/** What a snapshot may cost. */
+export type SnapshotBounds = Pick<StoreOptions, "snapshotAgeMs" | "oldVersionBytes">;
 
 /** What snapshots are of. */
 export interface SnapshotParts {
@@ -100,13 +104,13 @@ class OpenSnapshot implements Snapshot {
 
 export class Snapshots {
   readonly #clock: Clock;
-  readonly #maxAgeMs: number;
+  readonly #bounds: SnapshotBounds;
   readonly #index: DocumentIndex;
   readonly #data: DataFiles;
   readonly #leases: ReadLeases;
   readonly #givenUp: GivenUpFiles;
-  /** In the order of their opening, each with what gives its lease back. */
-  readonly #open = new Map<OpenSnapshot, () => void>();
+  /** In the order of their opening, each with its lease. */
+  readonly #open = new Map<OpenSnapshot, Lease>();
   /** In the order of their versions. */
   readonly #pins: Pin[] = [];
   readonly #old = new OldVersions();
@@ -117,9 +121,9 @@ export class Snapshots {
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(clock: Clock, maxAgeMs: number, parts: SnapshotParts) {
+  constructor(clock: Clock, bounds: SnapshotBounds, parts: SnapshotParts) {
     this.#clock = clock;
-    this.#maxAgeMs = maxAgeMs;
+    this.#bounds = bounds;
     this.#index = parts.index;
     this.#data = parts.data;
     this.#leases = parts.leases;
@@ -172,7 +176,16 @@ export class Snapshots {
     const { generation } = this.#data.withParity(entry.parity).header;
     const key = { collection: collection.id, low, high };
     newest.rows = this.#old.add(key, { ...entry, until: version, generation }, newest.rows);
-    if (this.#old.count * oldVersionBytes > limits.oldVersionBytes) this.#giveWay();
+    if (this.#old.count * oldVersionBytes > this.#bounds.oldVersionBytes) this.#giveWay();
+  }
+
+  /**
+   * Runs something that reads a snapshot. Should that end meanwhile, what was located can be read all the same.
+   * SNAPSHOT_TOO_OLD.
+   */
+  async reading<T>(snapshot: Snapshot, read: () => Promise<T>): Promise<T> {
+    if (snapshot.ended !== undefined) throw snapshot.ended;
+    return await this.#leases.hold(read, this.#open.get(snapshot as OpenSnapshot));
   }
 
   /** The collection that a snapshot sees under this name. SNAPSHOT_TOO_OLD. */
@@ -223,7 +236,7 @@ export class Snapshots {
   #end(snapshot: OpenSnapshot, why: DocDBError): void {
     if (snapshot.ended !== undefined) return;
     snapshot.ended = why;
-    this.#open.get(snapshot)?.();
+    this.#open.get(snapshot)?.giveBack();
     this.#open.delete(snapshot);
     const { pin } = snapshot;
     pin.snapshots--;
@@ -309,7 +322,7 @@ export class Snapshots {
   #watchAge(): void {
     const [oldest] = this.#open.keys();
     if (this.#timer !== undefined || oldest === undefined || this.#closed) return;
-    const leftMs = oldest.openedMs + this.#maxAgeMs - this.#clock.monotonicMs();
+    const leftMs = oldest.openedMs + this.#bounds.snapshotAgeMs - this.#clock.monotonicMs();
     this.#timer = this.#clock.after(Math.max(1, Math.ceil(leftMs)), () => {
       this.#timer = undefined;
       this.#endAged();
@@ -318,12 +331,11 @@ export class Snapshots {
   }
 
   #endAged(): void {
-    const openedBefore = this.#clock.monotonicMs() - this.#maxAgeMs;
+    const openedBefore = this.#clock.monotonicMs() - this.#bounds.snapshotAgeMs;
     for (const snapshot of this.#open.keys()) {
       if (snapshot.openedMs > openedBefore) return;
-      const { version } = snapshot;
-      const message = `The snapshot of version ${version} has been open for ${this.#maxAgeMs / 1000} seconds, `;
-      this.#end(snapshot, tooOld(snapshot, `${message}the longest that one may be. Begin again.`));
+      const age = `has been open for ${this.#bounds.snapshotAgeMs / 1000} seconds, the longest that one may be`;
+      this.#end(snapshot, tooOld(snapshot, `The snapshot of version ${snapshot.version} ${age}. Begin again.`));
     }
   }
 }

@@ -27,4 +27,6 @@ export interface StoreOptions extends HealingOptions {
   readonly compactionDeadRatio: number;
   /** Milliseconds after which an open snapshot ends. */
   readonly snapshotAgeMs: number;
+  /** Bytes of old versions past which the oldest snapshot ends. */
+  readonly oldVersionBytes: number;
 }

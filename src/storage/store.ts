@@ -63,7 +63,7 @@ export class Store {
     this.#parts = { platform, layout, databaseId, data, wal, index, committer };
     const opening = { version: recovered.checkpointVersion, walBytes: recovered.replayedBytes };
     this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
-    this.#snapshots = new Snapshots(platform.clock, options.snapshotAgeMs, {
+    this.#snapshots = new Snapshots(platform.clock, options, {
       index,
       data,
       leases: this.#leases,
@@ -116,11 +116,11 @@ export class Store {
   }
 
   /**
-   * Runs something that looks documents up and reads them: what `locate` finds inside can be read until it ends,
-   * whatever is compacted meanwhile.
+   * Runs something that looks documents up and reads them, as of now or as of a snapshot: what `locate` finds inside
+   * can be read until it ends, whatever is compacted meanwhile. SNAPSHOT_TOO_OLD.
    */
-  reading<T>(read: () => Promise<T>): Promise<T> {
-    return this.#leases.hold(read);
+  reading<T>(read: () => Promise<T>, snapshot?: Snapshot): Promise<T> {
+    return snapshot === undefined ? this.#leases.hold(read) : this.#snapshots.reading(snapshot, read);
   }
 
   /** Opens a snapshot of what is visible now (see snapshots.ts). TOO_MANY_SNAPSHOTS. */
@@ -185,12 +185,17 @@ export class Store {
   }
 
   /**
-   * Reads many that `locate` found, in few reads where they stand close together. DOCUMENT_CORRUPT, for each document
-   * alone, when it is damaged.
+   * Reads many that `locate` found, in few reads where they stand close together; `onHeal` as above. DOCUMENT_CORRUPT,
+   * for each document alone, when it can't be healed.
    */
-  readMany(collection: Collection, wanted: readonly Wanted[]): Promise<PromiseSettledResult<DataRecord>[]> {
-    const readOne = ({ low, high, located }: Wanted): Promise<DataRecord> => this.read(collection, low, high, located);
-    return readRuns(collection.id, wanted, readOne);
+  readMany(
+    collection: Collection,
+    wanted: readonly Wanted[],
+    onHeal?: () => void,
+  ): Promise<PromiseSettledResult<DataRecord>[]> {
+    return readRuns(collection.id, wanted, ({ low, high, located }) =>
+      this.read(collection, low, high, located, onHeal),
+    );
   }
 
   /**

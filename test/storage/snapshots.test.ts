@@ -5,7 +5,9 @@ import * as fc from "fast-check";
 import { limits } from "../../src/base/limits.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import type { Mutation } from "../../src/storage/commit.ts";
-import type { Snapshot } from "../../src/storage/snapshots.ts";
+import type { Collection } from "../../src/storage/document-index.ts";
+import type { Located, Snapshot } from "../../src/storage/snapshots.ts";
+import { oldVersionBytes } from "../../src/storage/old-versions.ts";
 import { codeOf } from "../platform/machines.ts";
 import { del, put } from "./sample-commits.ts";
 import { layout, StoredDatabase } from "./stored-database.ts";
@@ -171,6 +173,52 @@ test("the clock ends a snapshot that is open for too long, and nobody else's", a
   await db.machine.advance(limits.snapshotAgeMs / 2 + 2);
   t.is(await codeOf(db.read(1n, second)), "SNAPSHOT_TOO_OLD");
   t.deepEqual(db.store.snapshotStats, { snapshots: 0, oldVersions: 0, memoryBytes: 0 });
+});
+
+test("what was located as of a snapshot can be read although the snapshot ends meanwhile", async (t) => {
+  // The read had a lease of its own, younger than the compaction that gave the file up: with the snapshot's lease the
+  // file was closed under the read.
+  const db = await new StoredDatabase().create();
+  await db.fill(3);
+  const snapshot = db.store.openSnapshot();
+  await db.commit(put(1n, "new"));
+  await db.machine.run(db.store.upkeep.compact());
+  const [collection] = db.store.index.collections;
+  let closed = false;
+  db.machine.beforeIo = (_io, call): void => void (closed ||= call === "close");
+  const reading = db.store.reading(async () => {
+    const located = collection && db.store.locate(collection, 1, 0, snapshot);
+    if (located === undefined) throw new Error("the snapshot must see it");
+    snapshot.release();
+    // A close would be under way by now, and done within a few reads.
+    const other = db.store.locate(collection as Collection, 2, 0) as Located;
+    for (let i = 0; i < 20; i++) await db.store.read(collection as Collection, 2, 0, other);
+    t.false(closed);
+    return await located.file.read(located.entry.offset, located.entry.length, {
+      collection: 0,
+      idLow: 1,
+      idHigh: 0,
+      version: located.entry.version,
+    });
+  }, snapshot);
+  t.is((await db.machine.run(reading)).content.toString(), "x1");
+  await db.machine.runUntilIdle();
+  t.true(closed);
+  t.is(await codeOf(db.read(1n, snapshot)), "CANCELLED");
+});
+
+test("the oldest snapshot ends when the old versions take too much memory", async (t) => {
+  const db = await new StoredDatabase({ oldVersionBytes: 10 * oldVersionBytes }).create();
+  await db.fill(20);
+  const oldest = db.store.openSnapshot();
+  for (let id = 1n; id <= 10n; id++) await db.commit(put(id, "new"));
+  const newer = db.store.openSnapshot();
+  t.is(oldest.ended, undefined);
+  for (let id = 11n; id <= 15n; id++) await db.commit(put(id, "new"));
+  t.is(oldest.ended?.code, "SNAPSHOT_TOO_OLD");
+  t.is(newer.ended, undefined);
+  t.is(db.store.snapshotStats.oldVersions, 5);
+  t.is(await db.read(11n, newer), "x11");
 });
 
 test("there is a bound on the number of snapshots", async (t) => {

@@ -55,6 +55,7 @@ export class StoredDatabase {
       compactionBytes: 1_000_000_000,
       compactionDeadRatio: 1,
       snapshotAgeMs: limits.snapshotAgeMs,
+      oldVersionBytes: limits.oldVersionBytes,
       backup: undefined,
       scrubIntervalMs: 0,
       scrubPacer: new Pacer(platform.clock, 1_000_000),
@@ -109,7 +110,7 @@ export class StoredDatabase {
     const read = store.reading(async () => {
       const located = store.locate(collection, idLow(id), idHigh(id), snapshot);
       return located === undefined ? undefined : await store.read(collection, idLow(id), idHigh(id), located);
-    });
+    }, snapshot);
     return (await this.machine.run(read))?.content.toString();
   }
 

@@ -50,7 +50,7 @@ class StoreView implements SnapshotView {
       const record = await this.#store.read(collection, idLow(id), idHigh(id), located);
       const { version, createTimeMs, updateTimeMs, content: json } = record;
       return { id, json, version, createTimeMs, updateTimeMs };
-    });
+    }, this.#snapshot);
   }
 
   page(collection: Collection, bounds: PageBounds): Promise<ScanPage> {
