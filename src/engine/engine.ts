@@ -66,6 +66,7 @@ export class Engine implements Executor {
       // undone.
       await syncPath(platform.fs, `${directory}/data`);
       for (const folder of ["data", "wal"]) await platform.fs.syncDirectory(`${directory}/${folder}`);
+      await lookForBackup(options);
       for (const entry of catalog.entries) {
         if (entry.state === "ready") continue;
         options.observer.event("info", "removing what is left of a database", {
@@ -292,6 +293,15 @@ function shuttingDown(): DocDBError {
 function halfDeleted(database: string): DocDBError {
   const message = `The deletion of database ${database} failed half-way. Delete it again, or restart the server.`;
   return new DocDBError("IO_ERROR", message, { metadata: { database } });
+}
+
+/** A backup that isn't there is no reason not to serve, but whoever named it should hear of it before it is needed. */
+async function lookForBackup({ backupDirectory, platform, observer }: EngineOptions): Promise<void> {
+  if (backupDirectory === undefined) return;
+  const there = await platform.fs.exists(`${backupDirectory}/data`).catch(() => false);
+  if (there) return;
+  const message = "the backup directory has no readable directory `data`: no document can be healed from it";
+  observer.event("warn", message, { backupDirectory });
 }
 
 async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {

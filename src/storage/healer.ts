@@ -39,7 +39,7 @@ export interface HealResult {
 export interface HealerCounts {
   /** Documents checked by the scrubber or on demand. */
   checked: number;
-  /** Documents found damaged, by whatever read them. */
+  /** Documents found damaged, by whatever read them; those that a disk failed to read are not among them. */
   corrupt: number;
   healed: Record<HealSource, number>;
   /** When damage was last found, in milliseconds since the Unix epoch; 0: never. */
@@ -190,11 +190,13 @@ export class Healer {
     return refusal === undefined ? { outcome, version } : { outcome, version, refusal };
   }
 
+  /** Tells of damage that is new. A failure to read is told of too, but may pass: it isn't counted as damage. */
   #noteDamage(place: RecordPlace, unreadable: DocDBError | undefined): void {
-    this.counts.corrupt++;
-    this.counts.lastCorruptionTimeMs = this.#context.platform.clock.now();
     const error = unreadable ?? documentCorrupt(place.file.path, place.offset, place);
     this.#options.observer.failure(`database ${this.#context.layout.database}`, error);
+    if (unreadable !== undefined) return;
+    this.counts.corrupt++;
+    this.counts.lastCorruptionTimeMs = this.#context.platform.clock.now();
     this.#options.onDamage();
   }
 

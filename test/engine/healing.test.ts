@@ -133,6 +133,18 @@ test("a backup directory heals what the WAL no longer has", async (t) => {
   t.deepEqual(await db.run(healOne(5n)), { outcome: "healed", version: 5, source: "backup" });
 });
 
+test("a backup directory that isn't there is told of at once, and the engine starts all the same", async (t) => {
+  const told: unknown[] = [];
+  const observer = {
+    event: (level: string, _message: string, fields?: object) => void (level === "warn" && told.push(fields)),
+    failure: () => undefined,
+  };
+  const db = await engineWithDatabase({ backupDirectory: "/nowhere", observer });
+  t.deepEqual(told, [{ backupDirectory: "/nowhere" }]);
+  await db.write(create(1n, "1"));
+  t.is(await db.read(1n), "1");
+});
+
 test("a database whose WAL is corrupt serves what is sound, heals nothing and changes no byte", async (t) => {
   const db = await engineWithDatabase({ scrubIntervalMs: 0 });
   for (let id = 1n; id <= 5n; id++) await db.write(create(id, `"text ${id}"`));

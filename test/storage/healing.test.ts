@@ -289,6 +289,7 @@ test("without a copy, what a disk can't read is an I/O error and no quarantine",
   const result = await check(db, 3);
   t.is(result?.outcome, "unreadable");
   t.is(result?.refusal?.code, "IO_ERROR");
+  t.like(db.store.healing.report, { corrupt: 0, quarantined: 0 });
   t.is(await db.read(3n), "text3");
 });
 

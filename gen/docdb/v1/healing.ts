@@ -176,7 +176,7 @@ export interface HealDatabaseResponse {
   documentsChecked: bigint;
   /** Documents there are to check; it may change while the check runs. */
   documentsTotal: bigint;
-  /** Documents found damaged so far. */
+  /** Documents found damaged so far, or that the disk fails to read. */
   documentsCorrupt: bigint;
   /** Of those, documents healed. */
   documentsHealed: bigint;
@@ -214,7 +214,7 @@ export interface HealingStats {
     | undefined;
   /** Documents checked by the scrubber, by HealDocument and by HealDatabase. */
   documentsChecked: bigint;
-  /** Documents found damaged, by whatever read them. */
+  /** Documents found damaged, by whatever read them. Those that the disk failed to read are not among them. */
   documentsCorrupt: bigint;
   /** Documents healed from the write-ahead log. */
   documentsHealedFromWal: bigint;
@@ -1191,6 +1191,8 @@ export const HealingServiceService = {
    * - INVALID_ARGUMENT (INVALID_ID): id 0.
    * - NOT_FOUND (COLLECTION_NOT_FOUND, DOCUMENT_NOT_FOUND): there is none.
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): it is damaged, and the database takes no writes.
+   * - RESOURCE_EXHAUSTED (DISK_FULL), INTERNAL (IO_ERROR): it is damaged, and the disk failed to write it anew.
+   * - INTERNAL (IO_ERROR): the disk fails to read it, and there is no copy to write over it.
    *
    * A document that couldn't be healed isn't an error of this RPC: the outcome says it.
    */
@@ -1241,6 +1243,8 @@ export interface HealingServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT (INVALID_ID): id 0.
    * - NOT_FOUND (COLLECTION_NOT_FOUND, DOCUMENT_NOT_FOUND): there is none.
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): it is damaged, and the database takes no writes.
+   * - RESOURCE_EXHAUSTED (DISK_FULL), INTERNAL (IO_ERROR): it is damaged, and the disk failed to write it anew.
+   * - INTERNAL (IO_ERROR): the disk fails to read it, and there is no copy to write over it.
    *
    * A document that couldn't be healed isn't an error of this RPC: the outcome says it.
    */
@@ -1263,6 +1267,8 @@ export interface HealingServiceClient extends Client {
    * - INVALID_ARGUMENT (INVALID_ID): id 0.
    * - NOT_FOUND (COLLECTION_NOT_FOUND, DOCUMENT_NOT_FOUND): there is none.
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): it is damaged, and the database takes no writes.
+   * - RESOURCE_EXHAUSTED (DISK_FULL), INTERNAL (IO_ERROR): it is damaged, and the disk failed to write it anew.
+   * - INTERNAL (IO_ERROR): the disk fails to read it, and there is no copy to write over it.
    *
    * A document that couldn't be healed isn't an error of this RPC: the outcome says it.
    */
