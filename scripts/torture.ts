@@ -4,7 +4,7 @@
 //   npm run torture                                      all layers
 //   npm run torture -- --layer simulation --layer kill   some of them; --list names them
 //   npm run torture -- --layer simulation --runs 5000    another number of runs than the table's (--seeds is the same)
-//   npm run torture -- --layer hostile --minutes 120     no longer than this for each layer
+//   npm run torture -- --layer decoders --runs 100000000 --minutes 120     for two hours
 //   npm run torture -- --layer model --from 4711 --runs 1     exactly this run; the position stays as it is
 //
 // The runs themselves are the test suites' (test/): this only hands them out. See scripts/torture/layers.ts.
