@@ -109,6 +109,12 @@ const cases: readonly [string, readonly Transaction[], readonly string[], readon
     [],
   ],
   [
+    "an unknown deletion, which leaves nothing to see",
+    [set, transaction(2, 0, [], ["-x"], { outcome: "unknown" }), transaction(3, 3, ["x"], ["y"])],
+    ["x", "y=3.0@3"],
+    [],
+  ],
+  [
     "an unknown commit of which only a half is there",
     [set, transaction(2, 0, [], ["x", "y"], { outcome: "unknown" })],
     ["x=2.0@2", "y=1.1@1"],

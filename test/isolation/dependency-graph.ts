@@ -40,7 +40,10 @@ interface Version {
 
 /** Everything that is wrong with a history, seen as one of serializable transactions in real time. */
 export function findAnomalies(history: History): Finding[] {
-  const { transactions, final } = resolved(history);
+  const { transactions: all, final: end, mayBeDeleted } = resolved(history);
+  const isProof = ({ key, mark }: Seen): boolean => mark !== undefined || !mayBeDeleted.has(key);
+  const transactions = all.map((each) => ({ ...each, reads: each.reads.filter(isProof) }));
+  const final = end.filter(isProof);
   const byNumber = new Map(transactions.map((transaction) => [transaction.number, transaction]));
   const committed = transactions.filter(({ outcome }) => outcome === "committed");
   const findings = committed.flatMap((reader) => dirtyReads(reader, byNumber));

@@ -64,9 +64,11 @@ export function lastWrites({ writes }: Transaction): Map<Key, string | undefined
 
 /**
  * The history in which no outcome is unknown. A commit without an answer happened if anybody saw one of its writes, and
- * its version is the one that they were told. If nobody did, it makes no difference to anybody: it counts as aborted.
+ * its version is the one that they were told. If nobody did, it counts as aborted; but what it deleted may be gone all
+ * the same, since a deletion leaves no mark: that nothing is found there proves nothing.
  */
-export function resolved({ transactions, final }: History): History {
+export function resolved({ transactions, final }: History): History & { readonly mayBeDeleted: ReadonlySet<Key> } {
+  const mayBeDeleted = new Set<Key>();
   const versions = new Map<number, number>();
   for (const { mark, version } of [...transactions.flatMap(({ reads }) => reads), ...final]) {
     if (mark !== undefined && version > 0) versions.set(writerOf(mark), version);
@@ -74,8 +76,11 @@ export function resolved({ transactions, final }: History): History {
   const known = transactions.map((transaction): Transaction => {
     if (transaction.outcome !== "unknown") return transaction;
     const version = versions.get(transaction.number);
-    if (version === undefined) return { ...transaction, outcome: "aborted" };
+    if (version === undefined) {
+      for (const [key, mark] of lastWrites(transaction)) if (mark === undefined) mayBeDeleted.add(key);
+      return { ...transaction, outcome: "aborted" };
+    }
     return { ...transaction, outcome: "committed", version, endedAt: Number.POSITIVE_INFINITY };
   });
-  return { transactions: known, final };
+  return { transactions: known, final, mayBeDeleted };
 }
