@@ -10,11 +10,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Bench } from "../test/polyglot/bench.ts";
 import { tryGrpcurl } from "../test/polyglot/grpcurl.ts";
+import { tryPorcupine } from "../test/polyglot/porcupine.ts";
 import { tryPython } from "../test/polyglot/python.ts";
 import { root } from "./run.ts";
 
 /** All at once: most of their time goes into waiting for what they install. */
-const languages = [tryGrpcurl, tryPython];
+const languages = [tryGrpcurl, tryPython, tryPorcupine];
 
 const startMs = 20_000;
 const stopMs = 15_000;

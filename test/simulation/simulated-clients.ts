@@ -4,8 +4,10 @@ import { DocDBError, type ErrorCode } from "../../src/base/errors.ts";
 import type { WriteOperation } from "../../src/engine/commands.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { Prng } from "../../src/platform/sim/prng.ts";
-import { type CommitModel, type PlannedWrite, type Seen, Violation } from "./commit-model.ts";
+import { type CommitModel, type Seen, Violation } from "./commit-model.ts";
+import { collections, plannedWrite, randomKey, randomOperation } from "./random-writes.ts";
 import { readSnapshot } from "./snapshot-reader.ts";
+import { runTransaction } from "./transaction-client.ts";
 
 /** Answers that prove that nothing was kept. */
 const refusals: readonly ErrorCode[] = [
@@ -19,9 +21,6 @@ const refusals: readonly ErrorCode[] = [
 
 /** Answers that can come only from a failing disk. */
 const diskFailures: readonly ErrorCode[] = ["DISK_FULL", "IO_ERROR", "DATABASE_READ_ONLY", "DATABASE_CORRUPT"];
-
-const collections = ["", "second"] as const;
-const ids = 12;
 
 export interface ClientOptions {
   readonly database: string;
@@ -44,7 +43,8 @@ export async function runClient(engine: Engine, options: ClientOptions): Promise
     if (dice < 32) await readOne(engine, options);
     else if (dice < 35) {
       await tolerate(options, () => readSnapshot(engine, collections, options, () => writeSome(engine, options)));
-    } else if (dice < 91) alive = await writeSome(engine, options);
+    } else if (dice < 85) alive = await writeSome(engine, options);
+    else if (dice < 91) await tolerate(options, () => runTransaction(engine, options));
     else if (dice < 92) {
       await tolerate(options, () => engine.execute({ op: "compactDatabase", database: options.database }));
     } else if (dice < 96)
@@ -125,31 +125,6 @@ async function apply(engine: Engine, database: string, operations: WriteOperatio
   return [...versions][0] ?? 0;
 }
 
-function randomOperation(random: Prng, key: string, mark: string): WriteOperation {
-  const [collection = "", number = ""] = key.split("/");
-  const id = BigInt(number);
-  const filler = "x".repeat(random.below(8) === 0 ? random.below(3000) : random.below(60));
-  const json = Buffer.from(JSON.stringify({ mark, filler }));
-  const dice = random.below(10);
-  if (dice < 3) return { kind: "create", collection, id, json };
-  if (dice < 7) return { kind: "update", collection, id, json, allowMissing: dice > 4 };
-  if (dice < 9) return { kind: "delete", collection, id, allowMissing: false };
-  return { kind: "patch", collection, id, patch: { form: "operations", operations: [{ op: "set", path: "", json }] } };
-}
-
-function plannedWrite(operation: WriteOperation): PlannedWrite {
-  const key = `${operation.collection}/${operation.id}`;
-  const content = contentOf(operation);
-  return { key, content: content === undefined ? null : Buffer.from(content).toString() };
-}
-
-/** What a document has after an operation; undefined when that is nothing. Patches here replace the whole document. */
-function contentOf(operation: WriteOperation): Uint8Array | undefined {
-  if (operation.kind === "delete") return undefined;
-  if (operation.kind !== "patch") return operation.json;
-  return operation.patch.form === "operations" ? operation.patch.operations[0]?.json : operation.patch.text;
-}
-
 /** Runs something that a failing disk may break, or a damaged document. */
 async function tolerate(options: ClientOptions, work: () => Promise<unknown>): Promise<void> {
   try {
@@ -158,8 +133,4 @@ async function tolerate(options: ClientOptions, work: () => Promise<unknown>): P
     const damaged = options.rotten && error instanceof DocDBError && error.code === "DOCUMENT_CORRUPT";
     if (!damaged && (!options.faulty || error instanceof Violation)) throw error;
   }
-}
-
-function randomKey(random: Prng): string {
-  return `${random.pick(collections)}/${1 + random.below(ids)}`;
 }
