@@ -78,14 +78,31 @@ export function callError(error: ServiceError, facts: CallFacts): DocDBError {
   }
   const refusal = refusalOf(error.code);
   if (refusal !== undefined) return failure(refusal, `${method}: ${details}`);
-  if (kind === "write") {
-    const message = `The connection to ${socket} failed after ${method} was sent (${details}).`;
-    return failure("OUTCOME_UNKNOWN", message + outcome(kind), { socket, ...outcomeMetadata(kind) });
-  }
+  if (kind === "write") return connectionLost(details, facts, error);
   if ((error.code === status.INTERNAL || error.code === status.UNKNOWN) && !brokenOff.test(details)) {
     return failure("INTERNAL", `${method} failed: ${details}`);
   }
-  return failure("UNREACHABLE", `The connection to ${socket} failed during ${method} (${details}).`, { socket });
+  return connectionLost(details, facts, error);
+}
+
+/**
+ * The error of a call that a pipeline had sent and that has no reply when its stream ends with this error. `answered`:
+ * the stream had brought a reply before, so whatever is said about it now, the server had taken it.
+ */
+export function lostCall(error: ServiceError, facts: CallFacts, answered: boolean): DocDBError {
+  const told = detailsOf(error.metadata);
+  if (told === undefined && answered) return connectionLost(error.details, facts, error);
+  if (told === undefined) return callError(error, facts);
+  const known = errorOfStatus(told, error);
+  // A server that refuses the stream, or shuts down in good order, has not begun what it doesn't answer.
+  if (refusedUndone.includes(known.code) && !mayHaveBeenApplied(known)) return known;
+  return connectionLost(known.message, facts, known);
+}
+
+function connectionLost(why: string, { kind, method, socket }: CallFacts, cause: unknown): DocDBError {
+  const message = `The connection to ${socket} failed after ${method} was sent (${why}).${outcome(kind)}`;
+  const code = kind === "write" ? "OUTCOME_UNKNOWN" : "UNREACHABLE";
+  return new DocDBError(code, message, { cause, metadata: { socket, ...outcomeMetadata(kind) } });
 }
 
 /** A status that came inside a response, as of one operation of a batch. */
@@ -110,6 +127,15 @@ export function errorOfStatus(told: Status, cause?: unknown): DocDBError {
 /** The error of a call whose deadline had passed before it was sent. */
 export function tooLate(facts: CallFacts): DocDBError {
   return new DocDBError("DEADLINE_EXCEEDED", `${facts.method} was not sent: its deadline had passed.`);
+}
+
+/**
+ * The error of a pipelined call that has no answer at its deadline. `sent` tells whether the server can have seen it.
+ */
+export function late(facts: CallFacts, sent: boolean): DocDBError {
+  if (!sent) return tooLate(facts);
+  const message = `${facts.method} had no answer from ${facts.socket} before its deadline.${outcome(facts.kind)}`;
+  return new DocDBError("DEADLINE_EXCEEDED", message, { metadata: outcomeMetadata(facts.kind) });
 }
 
 /** The error of a call that the caller's signal ended. `sent` tells whether the server can have seen it. */

@@ -17,6 +17,11 @@ export interface ConnectOptions {
   readonly deadlineMs?: number | undefined;
   /** Milliseconds to wait for a server that doesn't listen yet. Default: 0, an absent one is UNREACHABLE at once. */
   readonly waitForServerMs?: number | undefined;
+  /**
+   * Lets calls on documents that are made in one turn of the event loop travel together, many times as fast as each
+   * alone. Default: true. With false each is a unary gRPC call, as with any other client.
+   */
+  readonly pipeline?: boolean | undefined;
   /** Gives up connecting: `connect` rejects with CANCELLED. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -97,7 +102,8 @@ export function connect(options?: ConnectOptions): Promise<Client>;
 export async function connect(
   options: ConnectOptions & Partial<ConnectDatabaseOptions> = {},
 ): Promise<ConnectedDatabase | Client> {
-  const connection = new Connection(options.socket ?? defaultSocket, options.deadlineMs ?? 30_000);
+  const { socket = defaultSocket, deadlineMs = 30_000, pipeline = true } = options;
+  const connection = new Connection(socket, deadlineMs, pipeline);
   const { database, createIfMissing = false } = options;
   try {
     const databases = new Databases(connection);

@@ -4,10 +4,20 @@
 
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client, type ClientUnaryCall, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientDuplexStream,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import { DocumentServiceService as Rpcs } from "../../gen/docdb/v1/document.ts";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type CallFacts, type CallKind, callError, cancelled, mayRepeat, tooLate } from "./call-error.ts";
+import { Pipeline } from "./pipeline.ts";
+import { encodable, type EncodableRequest, type PipelinedRpc, pipelinedRpcs, type Rpc } from "./pipeline-encoding.ts";
 import { pauseMs, retryPolicy } from "./retry-policy.ts";
 import { serverStream } from "./server-stream.ts";
 
@@ -22,12 +32,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A unary RPC, as the generated service definitions describe it. */
-export interface Rpc<Request, Response> {
-  readonly path: string;
-  readonly requestSerialize: (request: Request) => Buffer;
-  readonly responseDeserialize: (bytes: Buffer) => Response;
-}
+/** Bytes of a request that travels in a pipeline, at most: the largest document, with room for what surrounds it. */
+const maxPipelinedBytes = limits.documentBytes + 64 * 1024;
 
 const channelOptions = {
   // Repetitions are decided here, so not by grpc-js, and not by a service configuration from a name server.
@@ -67,17 +73,23 @@ export class Connection implements Calls {
   readonly #defaultDeadlineMs: number;
   readonly #client: Client;
   readonly #running = new Set<Promise<unknown>>();
+  /** One for each database; undefined when calls are to travel alone. */
+  readonly #pipelines: Map<string, Pipeline> | undefined;
   #closed = false;
   readonly #closing = new AbortController();
 
-  /** INVALID_SETTING when no socket can have that path. */
-  constructor(socket: string, defaultDeadlineMs: number) {
+  /**
+   * With `pipelined`, calls on documents travel together on a stream for each database. INVALID_SETTING when no socket
+   * can have that path.
+   */
+  constructor(socket: string, defaultDeadlineMs: number, pipelined = true) {
     this.socket = resolve(socket);
     if (Buffer.byteLength(this.socket) > limits.socketPathBytes) {
       const message = `A socket's path has at most ${limits.socketPathBytes} bytes, and ${this.socket} has more.`;
       throw new DocDBError("INVALID_SETTING", message);
     }
     this.#defaultDeadlineMs = defaultDeadlineMs;
+    this.#pipelines = pipelined ? new Map() : undefined;
     this.#client = new Client(`unix:${this.socket}`, credentials.createInsecure(), channelOptions);
   }
 
@@ -104,6 +116,7 @@ export class Connection implements Calls {
     this.#closed = true;
     this.#closing.abort(new DocDBError("CANCELLED", "The connection was closed."));
     await Promise.allSettled(this.#running);
+    for (const pipeline of this.#pipelines?.values() ?? []) pipeline.close();
     this.#client.close();
   }
 
@@ -130,11 +143,13 @@ export class Connection implements Calls {
     if (Number.isNaN(deadlineMs)) throw new DocDBError("INVALID_REQUEST", "`deadlineMs` is not a number.");
     if (this.#closed) throw new DocDBError("CANCELLED", `${facts.method} was called on a connection that is closed.`);
     const deadline = Date.now() + deadlineMs;
+    const encoded = this.#pipelines === undefined ? undefined : this.#forPipeline(this.#pipelines, rpc, request);
     for (let failures = 1; ; failures++) {
       if (signal?.aborted === true) throw cancelled(signal.reason, facts, false);
       if (Date.now() >= deadline) throw tooLate(facts);
       try {
-        return await this.#send(rpc, request, facts, deadline, signal);
+        if (encoded === undefined) return await this.#send(rpc, request, facts, deadline, signal);
+        return (await encoded.pipeline.call(encoded.pipelined, encoded.request, facts, deadline, signal)) as Response;
       } catch (error) {
         if (!(error instanceof DocDBError) || failures === retryPolicy.tries || !mayRepeat(error, kind)) throw error;
         const pause = pauseMs(failures, error.retryAfterMs, Math.random());
@@ -145,6 +160,26 @@ export class Connection implements Calls {
         });
       }
     }
+  }
+
+  /** The request as a pipeline takes it; undefined for what travels alone: other RPCs, and messages of great size. */
+  #forPipeline<Request, Response>(
+    pipelines: Map<string, Pipeline>,
+    rpc: Rpc<Request, Response>,
+    request: Request,
+  ): { pipeline: Pipeline; pipelined: PipelinedRpc; request: EncodableRequest } | undefined {
+    const pipelined = pipelinedRpcs.get(rpc);
+    if (pipelined === undefined) return undefined;
+    const encoded = encodable(pipelined, request);
+    if (encoded.bytes > maxPipelinedBytes) return undefined;
+    const { database } = request as { database: string };
+    let pipeline = pipelines.get(database);
+    if (pipeline === undefined) pipelines.set(database, (pipeline = new Pipeline(() => this.#openStream())));
+    return { pipeline, pipelined, request: encoded };
+  }
+
+  #openStream(): ClientDuplexStream<Buffer, Buffer> {
+    return this.#client.makeBidiStreamRequest(Rpcs.pipeline.path, asIs, asIs, new Metadata());
   }
 
   #send<Request, Response>(
@@ -174,4 +209,8 @@ export class Connection implements Calls {
       signal?.addEventListener("abort", abort, { once: true });
     });
   }
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }

@@ -4,7 +4,8 @@
 import { TransactionServiceService as Rpcs } from "../../gen/docdb/v1/transaction.ts";
 import { Batch } from "./batch.ts";
 import { Collection } from "./collection.ts";
-import type { CallOptions, Calls, Rpc } from "./connection.ts";
+import type { CallOptions, Calls } from "./connection.ts";
+import type { Rpc } from "./pipeline-encoding.ts";
 
 /**
  * How far a transaction is kept apart from others.

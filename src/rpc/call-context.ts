@@ -25,7 +25,7 @@ export interface CallEnvironment {
 }
 
 /** Commands that change nothing: given up in the middle, they leave no doubt. */
-export const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
+const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
   "getDatabase",
   "listDatabases",
   "getCollection",
@@ -75,6 +75,8 @@ export class RunningCall implements CallContext, GatedCall {
   /** Commands running now that may change something. */
   #changing = 0;
   #ended = false;
+  /** Called when the server shuts down; the call then ends by itself. Without it, it is interrupted. */
+  onDrain: (() => void) | undefined;
 
   /** `answer` ends the call with an error; it is called at most once, and only when `end()` wasn't called before. */
   constructor(environment: CallEnvironment, answer: (error: DocDBError) => void) {
@@ -106,12 +108,17 @@ export class RunningCall implements CallContext, GatedCall {
   /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
   async execute<K extends CommandName>(command: Command<K>, watch: ProgressWatch = {}): Promise<Result<K>> {
     const changing = readingCommands.has(command.op) ? 0 : 1;
-    this.#changing += changing;
+    this.changing(changing);
     try {
       return await this.#environment.executor.execute(command, { signal: this.#abort.signal, ...watch });
     } finally {
-      this.#changing -= changing;
+      this.changing(-changing);
     }
+  }
+
+  /** Counts work that may change something: begun (1) or ended (-1). */
+  changing(difference: number): void {
+    this.#changing += difference;
   }
 
   /** Claims the right to answer: true for the first who asks. Frees what the call held. */
@@ -153,6 +160,7 @@ export class RunningCall implements CallContext, GatedCall {
   }
 }
 
-function deadlineExceeded(outcome: keyof typeof outcomes): DocDBError {
+/** The error of a call whose deadline passed. */
+export function deadlineExceeded(outcome: keyof typeof outcomes): DocDBError {
   return new DocDBError("DEADLINE_EXCEEDED", `The deadline passed; ${outcomes[outcome]}.`, { metadata: { outcome } });
 }

@@ -10,9 +10,11 @@ import { DocDBError } from "../base/errors.ts";
 export interface GatedCall {
   /** Ends the call with this error, if it hasn't ended. */
   interrupt(error: DocDBError): void;
+  /** Tells a stream that carries calls to finish those that have begun, and to end by itself. */
+  readonly onDrain?: (() => void) | undefined;
 }
 
-/** Calls that work are waited for; streams and calls that only watch are told to go. */
+/** Calls that work are waited for, and so are streams that carry calls; others that only watch are told to go. */
 export type CallKind = "work" | "stream" | "watch";
 
 export class CallGate {
@@ -36,10 +38,13 @@ export class CallGate {
     if (this.#state === "draining") this.#checkDrained();
   }
 
-  /** Refuses new work, ends streams with SHUTTING_DOWN, and resolves when the unary calls in flight have ended. */
+  /** Refuses new work, ends streams with SHUTTING_DOWN, and resolves when the calls in flight have ended. */
   drain(): Promise<void> {
     this.#state = "draining";
-    this.#interrupt((kind) => kind !== "work");
+    for (const [call, kind] of [...this.#calls]) {
+      if (call.onDrain !== undefined) call.onDrain();
+      else if (kind !== "work") call.interrupt(shuttingDown());
+    }
     return new Promise((resolve) => {
       this.#onDrained = resolve;
       this.#checkDrained();
@@ -48,15 +53,11 @@ export class CallGate {
 
   /** Ends whatever is still in flight with SHUTTING_DOWN; what it had begun to commit goes on. */
   interruptAll(): void {
-    this.#interrupt(() => true);
-  }
-
-  #interrupt(chosen: (kind: CallKind) => boolean): void {
-    for (const [call, kind] of [...this.#calls]) if (chosen(kind)) call.interrupt(shuttingDown());
+    for (const call of [...this.#calls.keys()]) call.interrupt(shuttingDown());
   }
 
   #checkDrained(): void {
-    for (const kind of this.#calls.values()) if (kind === "work") return;
+    for (const [call, kind] of this.#calls) if (kind === "work" || call.onDrain !== undefined) return;
     this.#onDrained?.();
   }
 

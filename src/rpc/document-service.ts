@@ -1,7 +1,7 @@
 // docdb.v1.DocumentService, over the wire form of its messages in which JSON is bytes: stored bytes reach the client,
 // and the client's bytes the engine, without ever becoming strings.
 
-import type { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
+import { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
 import { limits } from "../base/limits.ts";
 import { defaultCollection, type WriteOperation } from "../engine/commands.ts";
 import { batchGetResults, documentOnWire } from "./batch-get.ts";
@@ -9,16 +9,32 @@ import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } 
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
 import { checkId, createOperation, deleteOperation, patchOperation, updateOperation } from "./mutations.ts";
-import { missingStream, refuseLaterFields } from "./not-implemented.ts";
+import { refuseLaterFields } from "./not-implemented.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
+import { pipelineOf } from "./pipeline.ts";
 import { scanDocuments } from "./scan-documents.ts";
 import type { Handlers } from "./service.ts";
 
 /** Documents in a page when the client doesn't say. */
 const defaultPageDocuments = 100;
 
-export function documentService(environment: CallEnvironment): Handlers<typeof DocumentServiceService> {
-  return {
+type Generated = typeof DocumentServiceService;
+
+/** The service, but that a pipeline's messages stay bytes: their calls are decoded and encoded one by one. */
+export const documentServiceDefinition: Omit<Generated, "pipeline"> & {
+  readonly pipeline: Omit<Generated["pipeline"], "requestDeserialize" | "responseSerialize"> & {
+    readonly requestDeserialize: (bytes: Buffer) => Buffer;
+    readonly responseSerialize: (bytes: Buffer) => Buffer;
+  };
+} = {
+  ...DocumentServiceService,
+  pipeline: { ...DocumentServiceService.pipeline, requestDeserialize: asIs, responseSerialize: asIs },
+};
+
+type DocumentHandlers = Handlers<typeof documentServiceDefinition>;
+
+export function documentService(environment: CallEnvironment): DocumentHandlers {
+  const handlers: Omit<DocumentHandlers, "pipeline"> = {
     async createDocument(request, context) {
       refuseLaterFields(request);
       return await write(request, createOperation(request), context);
@@ -78,9 +94,12 @@ export function documentService(environment: CallEnvironment): Handlers<typeof D
     },
 
     scanDocuments: (request, context) => scanDocuments(environment, request, context),
-
-    pipeline: missingStream("Pipeline", "BatchWrite and BatchGetDocuments carry many operations in one call."),
   };
+  return { ...handlers, pipeline: pipelineOf(environment, handlers) };
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 async function write(

@@ -9,12 +9,11 @@ import { TransactionServiceService } from "../../gen/docdb/v1/transaction.ts";
 import { ServerReflectionService } from "../../gen/grpc/reflection/v1/reflection.ts";
 import { ServerReflectionService as AlphaReflectionService } from "../../gen/grpc/reflection/v1alpha/reflection.ts";
 import { HealthService } from "../../gen/health/v1/health.ts";
-import { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
 import type { CallEnvironment } from "./call-context.ts";
 import { collectionService } from "./collection-service.ts";
 import { databaseService } from "./database-service.ts";
 import type { DescriptorIndex } from "./descriptor-index.ts";
-import { documentService } from "./document-service.ts";
+import { documentService, documentServiceDefinition } from "./document-service.ts";
 import { healingService } from "./healing-service.ts";
 import type { HealthBoard } from "./health-board.ts";
 import { healthService } from "./health-service.ts";
@@ -42,7 +41,7 @@ export function addServices(
 ): void {
   addService(server, environment, DatabaseServiceService, databaseService);
   addService(server, environment, CollectionServiceService, collectionService);
-  addService(server, environment, DocumentServiceService, documentService(environment));
+  addService(server, environment, documentServiceDefinition, documentService(environment));
   addService(server, environment, TransactionServiceService, transactionService);
   addService(server, environment, HealingServiceService, healingService(environment));
   addService(server, environment, OperationsServiceService, operationsService(environment));

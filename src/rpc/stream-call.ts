@@ -20,7 +20,7 @@ export type ServerStreamHandler<Request, Response> = (
 /** Answers a stream with a stream. It must end soon after `context.signal` aborts. */
 export type BidiStreamHandler<Request, Response> = (
   requests: AsyncIterable<Request>,
-  context: CallContext,
+  context: RunningCall,
 ) => AsyncIterable<Response>;
 
 type OutgoingCall = ServerDuplexStream<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
@@ -62,7 +62,7 @@ async function answer<Request, Response>(
   method: Method<Request, Response>,
   call: OutgoingCall,
   kind: CallKind,
-  start: (context: CallContext) => AsyncIterable<Response>,
+  start: (context: RunningCall) => AsyncIterable<Response>,
 ): Promise<void> {
   // grpc-js takes the status of a stream from its `error` event, and sends it after what was written before.
   const fail = (error: DocDBError): void => {

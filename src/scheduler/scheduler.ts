@@ -4,7 +4,8 @@
 // Invariants
 // 1. Free slots go round over the databases that have work, so that a deep queue doesn't starve a shallow one.
 // 2. Queues are bounded, each and together: what doesn't fit is refused at once, with RetryInfo.
-// 3. A command whose caller goes away while it is queued leaves the queue at once and never runs.
+// 3. A command whose caller goes away while it is queued never runs; it leaves the queue at once, or when its turn
+//    comes.
 
 import { DocDBError } from "../base/errors.ts";
 import {
@@ -73,7 +74,12 @@ export class Scheduler implements Executor {
       };
       const run = (): void => {
         signal?.removeEventListener("abort", drop);
-        resolve(this.#run(command, context));
+        if (context.caller?.gone === true) {
+          this.#finished();
+          reject(cancelled());
+        } else {
+          resolve(this.#run(command, context));
+        }
       };
       const waiting: Waiting = { run };
       if (signal?.aborted === true) {

@@ -2,7 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { DocDBError, mayHaveBeenApplied } from "../../src/client/index.ts";
 import { pauseMs } from "../../src/client/retry-policy.ts";
-import { bareStatus, failWith, hangUp, refuse, scripted, silence, type Step } from "./scripted-server.ts";
+import { bareStatus, bothWays, failWith, hangUp, refuse, silence, type Step } from "./scripted-server.ts";
+
+/** A test for calls in a pipeline and for unary ones. */
+const everyWay = bothWays(test);
 
 const unavailable = 14;
 const internal = 13;
@@ -13,8 +16,8 @@ function times(count: number, step: Step): Step[] {
   return Array.from({ length: count }, () => step);
 }
 
-test("a read is repeated until it succeeds, five tries in all", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a read is repeated until it succeeds, five tries in all", async (t, start) => {
+  const { server, db } = await start();
   server.script(...times(4, starting));
   t.is((await db.collection().getOrThrow(7)).json, "1");
   t.is(server.received.length, 5);
@@ -24,26 +27,29 @@ test("a read is repeated until it succeeds, five tries in all", async (t) => {
   t.is(server.received.length, 10);
 });
 
-test("a read is repeated after a broken connection, a refused stream and an unexplained UNAVAILABLE", async (t) => {
-  const { server, db } = await scripted(t);
-  server.script(hangUp, refuse, bareStatus(unavailable, "proxy has no upstream"));
-  t.is((await db.collection().getOrThrow(7)).json, "1");
-  t.deepEqual(
-    server.received,
-    times(4, silence).map(() => "GetDocument"),
-  );
-});
+everyWay(
+  "a read is repeated after a broken connection, a refused stream and an unexplained UNAVAILABLE",
+  async (t, start) => {
+    const { server, db } = await start();
+    server.script(hangUp, refuse, bareStatus(unavailable, "proxy has no upstream"));
+    t.is((await db.collection().getOrThrow(7)).json, "1");
+    t.deepEqual(
+      server.received,
+      times(4, silence).map(() => "GetDocument"),
+    );
+  },
+);
 
-test("a read waits as long as the server asks for", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a read waits as long as the server asks for", async (t, start) => {
+  const { server, db } = await start();
   server.script(failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 200 })));
   const startMs = performance.now();
   await db.collection().getOrThrow(7);
   t.true(performance.now() - startMs >= 199);
 });
 
-test("a read that can't succeed is not repeated", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a read that can't succeed is not repeated", async (t, start) => {
+  const { server, db } = await start();
   const errors = ["COLLECTION_NOT_FOUND", "DOCUMENT_CORRUPT", "DOCUMENT_TOO_LARGE", "INTERNAL", "INVALID_ID"] as const;
   for (const code of errors) {
     server.script(failWith(new DocDBError(code, "No.")));
@@ -52,23 +58,26 @@ test("a read that can't succeed is not repeated", async (t) => {
   t.is(server.received.length, errors.length);
 });
 
-test("a read that would wait past its deadline ends with what is known", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a read that would wait past its deadline ends with what is known", async (t, start) => {
+  const { server, db } = await start();
   server.script(failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 60_000 })));
   const error = await t.throwsAsync(db.collection().get(7, { deadlineMs: 1_000 }), { instanceOf: DocDBError });
   t.is(error.code, "QUEUE_FULL");
   t.is(error.retryAfterMs, 60_000);
 });
 
-test("a mutation that a stopping server refused is repeated, and reaches the one that follows", async (t) => {
-  const { server, db } = await scripted(t);
-  server.script(failWith(new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.")));
-  t.is((await db.collection().create(1)).id, 7n);
-  t.is(server.received.length, 2);
-});
+everyWay(
+  "a mutation that a stopping server refused is repeated, and reaches the one that follows",
+  async (t, start) => {
+    const { server, db } = await start();
+    server.script(failWith(new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.")));
+    t.is((await db.collection().create(1)).id, 7n);
+    t.is(server.received.length, 2);
+  },
+);
 
-test("a mutation that a full queue refused is repeated, because nothing was applied", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a mutation that a full queue refused is repeated, because nothing was applied", async (t, start) => {
+  const { server, db } = await start();
   server.script(queueFull, queueFull);
   t.is((await db.collection().create(1)).id, 7n);
   t.is(server.received.length, 3);
@@ -79,41 +88,44 @@ test("a mutation that a full queue refused is repeated, because nothing was appl
   t.is(server.received.length, 8);
 });
 
-test("a mutation whose stream was refused is repeated: it can't have been processed", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a mutation whose stream was refused is repeated: it can't have been processed", async (t, start) => {
+  const { server, db } = await start();
   server.script(refuse, refuse);
   t.is((await db.collection().create(1)).id, 7n);
   t.is(server.received.length, 3);
 });
 
-test("no mutation is sent twice when the connection breaks after it was received: OUTCOME_UNKNOWN", async (t) => {
-  const { server, db } = await scripted(t);
-  const users = db.collection<number>();
-  const mutations = {
-    CreateDocument: () => users.create(1),
-    UpdateDocument: () => users.update(7, 1),
-    DeleteDocument: () => users.delete(7),
-    BatchWrite: () => db.batch().create(users, 1).commit(),
-    CreateCollection: () => db.collections.create("users"),
-    DeleteCollection: () => db.collections.drop("users"),
-    CreateDatabase: () => db.client.databases.create("other"),
-    DeleteDatabase: () => db.client.databases.drop("other"),
-  };
-  for (const mutate of Object.values(mutations)) {
-    server.script(hangUp);
-    const error = await t.throwsAsync(mutate(), { instanceOf: DocDBError });
-    t.is(error.code, "OUTCOME_UNKNOWN");
-    t.is(error.status, "UNAVAILABLE");
-    t.is(error.category, "network");
-    t.true(mayHaveBeenApplied(error));
-    // Whatever would be sent again would have been by now.
-    await sleep(50);
-  }
-  t.deepEqual(server.received, Object.keys(mutations));
-});
+everyWay(
+  "no mutation is sent twice when the connection breaks after it was received: OUTCOME_UNKNOWN",
+  async (t, start) => {
+    const { server, db } = await start();
+    const users = db.collection<number>();
+    const mutations = {
+      CreateDocument: () => users.create(1),
+      UpdateDocument: () => users.update(7, 1),
+      DeleteDocument: () => users.delete(7),
+      BatchWrite: () => db.batch().create(users, 1).commit(),
+      CreateCollection: () => db.collections.create("users"),
+      DeleteCollection: () => db.collections.drop("users"),
+      CreateDatabase: () => db.client.databases.create("other"),
+      DeleteDatabase: () => db.client.databases.drop("other"),
+    };
+    for (const mutate of Object.values(mutations)) {
+      server.script(hangUp);
+      const error = await t.throwsAsync(mutate(), { instanceOf: DocDBError });
+      t.is(error.code, "OUTCOME_UNKNOWN");
+      t.is(error.status, "UNAVAILABLE");
+      t.is(error.category, "network");
+      t.true(mayHaveBeenApplied(error));
+      // Whatever would be sent again would have been by now.
+      await sleep(50);
+    }
+    t.deepEqual(server.received, Object.keys(mutations));
+  },
+);
 
-test("a mutation is not repeated after a status that proves nothing", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a mutation is not repeated after a status that proves nothing", async (t, start) => {
+  const { server, db } = await start();
   const unclear = [
     bareStatus(unavailable, "proxy lost its upstream"),
     bareStatus(internal, "something broke"),
@@ -132,8 +144,8 @@ test("a mutation is not repeated after a status that proves nothing", async (t) 
   t.is(server.received.length, unclear.length + 1);
 });
 
-test("a mutation is repeated while there is no connection to send it on", async (t) => {
-  const { server, db } = await scripted(t);
+everyWay("a mutation is repeated while there is no connection to send it on", async (t, start) => {
+  const { server, db } = await start();
   await server.stop();
   const creating = db.collection().create(1);
   await server.start();

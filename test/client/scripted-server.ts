@@ -4,68 +4,133 @@
 import { once } from "node:events";
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { join } from "node:path";
-import type { ExecutionContext } from "ava";
+import type { ExecutionContext, TestFn } from "ava";
 import { Database, OpenDatabaseResponse } from "../../gen/docdb/v1/database.ts";
-import { CreateDocumentResponse, GetDocumentResponse } from "../../gen/docdb/v1/document.ts";
+import {
+  CreateDocumentResponse,
+  DocumentServiceService,
+  GetDocumentResponse,
+  type PipelineCall,
+  type PipelineReply,
+  PipelineRequest,
+  PipelineResponse,
+} from "../../gen/docdb/v1/document.ts";
 import type { DocDBError } from "../../src/base/errors.ts";
 import { connect, type ConnectedDatabase } from "../../src/client/index.ts";
-import { grpcStatusOf } from "../../src/rpc/status.ts";
+import { grpcStatusOf, rpcStatusOf } from "../../src/rpc/status.ts";
 import { temporaryDirectory } from "../server/temporary-server.ts";
 
-/** What to do with one call, once it has been received whole. */
-export type Step = (stream: ServerHttp2Stream, method: string) => void;
+/** A call that has been received whole, alone or in a pipeline. */
+export interface ScriptedCall {
+  readonly method: string;
+  /** Answers with the encoded response. */
+  readonly succeed: (response: Uint8Array) => void;
+  /** Answers with an error as DocDB's server does. */
+  readonly fail: (error: DocDBError) => void;
+  /** The HTTP/2 stream that the call came on. A pipeline's carries others too. */
+  readonly stream: ServerHttp2Stream;
+}
+
+/** What to do with one call. */
+export type Step = (call: ScriptedCall) => void;
 
 /** Answers with a success that fits the method. */
-export const succeed: Step = (stream, method) => {
-  const message = responses[method]?.() ?? new Uint8Array();
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-  stream.respond({ ":status": 200, "content-type": "application/grpc+proto" }, { waitForTrailers: true });
-  stream.end(Buffer.concat([head, message]));
-};
+export const succeed: Step = (call) => call.succeed(responses[call.method]?.() ?? new Uint8Array());
 
 /** Answers with an error as DocDB's server does. */
 export function failWith(error: DocDBError): Step {
-  const { code, details, metadata } = grpcStatusOf(error);
-  const [info] = metadata.get("grpc-status-details-bin");
-  return (stream) =>
-    endWith(stream, code, details, { "grpc-status-details-bin": Buffer.from(info ?? "").toString("base64") });
+  return (call) => call.fail(error);
 }
 
-/** Answers with a bare status, as whatever stands between client and server may. */
+/** Answers with a bare status, as whatever stands between client and server may. It ends a pipeline as a whole. */
 export function bareStatus(code: number, message: string): Step {
-  return (stream) => endWith(stream, code, message, {});
+  return ({ stream }) => endWith(stream, code, message, {});
 }
 
 /** Sends these messages, and then does what the next step says, or ends well. */
 export function send(messages: readonly Uint8Array[], then?: Step): Step {
-  return (stream, method) => {
-    const frames = messages.map((message) => {
-      const head = Buffer.alloc(5);
-      head.writeUInt32BE(message.length, 1);
-      return Buffer.concat([head, message]);
-    });
+  return (call) => {
+    const { stream } = call;
+    const frames = messages.map(framed);
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-    stream.respond({ ":status": 200, "content-type": "application/grpc+proto" }, { waitForTrailers: true });
+    begin(stream);
     if (then === undefined) stream.end(Buffer.concat(frames));
     // What was written must have left before the connection breaks.
-    else stream.write(Buffer.concat(frames), () => setTimeout(() => then(stream, method), 50));
+    else stream.write(Buffer.concat(frames), () => setTimeout(() => then(call), 50));
   };
 }
 
 /** Refuses the stream, which promises that it wasn't processed. */
-export const refuse: Step = (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM);
+export const refuse: Step = ({ stream }) => stream.close(constants.NGHTTP2_REFUSED_STREAM);
 
 /** Breaks the connection, as a server that is killed does. */
-export const hangUp: Step = (stream) => stream.session?.destroy();
+export const hangUp: Step = ({ stream }) => stream.session?.destroy();
 
 /** Says nothing. */
 export const silence: Step = () => undefined;
 
+/** Ends a pipeline with an error as DocDB's server does; a call alone too. */
+export function endWithError(error: DocDBError): Step {
+  return ({ stream }) => endAs(stream, error);
+}
+
+function endAs(stream: ServerHttp2Stream, error: DocDBError): void {
+  const { code, details, metadata } = grpcStatusOf(error);
+  const [info] = metadata.get("grpc-status-details-bin");
+  endWith(stream, code, details, { "grpc-status-details-bin": Buffer.from(info ?? "").toString("base64") });
+}
+
 function endWith(stream: ServerHttp2Stream, code: number, message: string, more: Record<string, string>): void {
-  const headers = { ":status": 200, "content-type": "application/grpc+proto", "grpc-status": String(code) };
-  stream.respond({ ...headers, "grpc-message": encodeURIComponent(message), ...more }, { endStream: true });
+  const trailers = { "grpc-status": String(code), "grpc-message": encodeURIComponent(message), ...more };
+  if (!stream.headersSent) {
+    stream.respond({ ":status": 200, "content-type": "application/grpc+proto", ...trailers }, { endStream: true });
+    return;
+  }
+  stream.on("wantTrailers", () => stream.sendTrailers(trailers));
+  stream.end();
+}
+
+function begin(stream: ServerHttp2Stream): void {
+  if (stream.headersSent) return;
+  stream.respond({ ":status": 200, "content-type": "application/grpc+proto" }, { waitForTrailers: true });
+}
+
+function framed(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+function aloneCall(stream: ServerHttp2Stream, method: string): ScriptedCall {
+  return {
+    method,
+    stream,
+    succeed: (response) => {
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      begin(stream);
+      stream.end(framed(response));
+    },
+    fail: (error) => endAs(stream, error),
+  };
+}
+
+function pipelinedCall(stream: ServerHttp2Stream, { callId, request }: PipelineCall): ScriptedCall {
+  const name = request?.$case ?? "";
+  const reply = (response: NonNullable<PipelineReply["response"]>): void => {
+    begin(stream);
+    stream.write(framed(PipelineResponse.encode({ replies: [{ callId, response }] }).finish()));
+  };
+  return {
+    method: name.slice(0, 1).toUpperCase() + name.slice(1),
+    stream,
+    succeed: (response) => {
+      const { responseDeserialize } = DocumentServiceService[name as "getDocument"];
+      reply({ $case: name, value: responseDeserialize(Buffer.from(response)) } as NonNullable<
+        PipelineReply["response"]
+      >);
+    },
+    fail: (error) => reply({ $case: "error", value: rpcStatusOf(error) }),
+  };
 }
 
 const responses: Readonly<Record<string, () => Uint8Array>> = {
@@ -78,6 +143,8 @@ const responses: Readonly<Record<string, () => Uint8Array>> = {
 export class ScriptedServer {
   /** Methods of the calls that were received whole, in order; opening the database isn't among them. */
   readonly received: string[] = [];
+  /** Messages of pipelines, and pipelines that were opened and that their client has ended. */
+  readonly pipelines = { messages: 0, opened: 0, ended: 0 };
   readonly socket: string;
   #steps: Step[] = [];
   #server: Http2Server | undefined;
@@ -102,8 +169,12 @@ export class ScriptedServer {
     server.on("stream", (stream: ServerHttp2Stream, headers) => {
       stream.on("error", () => undefined);
       const method = String(headers[":path"]).split("/").at(-1) ?? "";
+      if (method === "Pipeline") {
+        this.#receivePipeline(stream);
+        return;
+      }
       // A call counts when its message is here, as it does for a server that then applies it.
-      stream.on("end", () => this.#answer(stream, method));
+      stream.on("end", () => this.#answer(aloneCall(stream, method)));
       stream.resume();
     });
     server.listen(this.socket);
@@ -121,18 +192,37 @@ export class ScriptedServer {
     await once(server, "close");
   }
 
-  #answer(stream: ServerHttp2Stream, method: string): void {
-    if (method === "OpenDatabase") return succeed(stream, method);
-    this.received.push(method);
+  #receivePipeline(stream: ServerHttp2Stream): void {
+    let received = Buffer.alloc(0);
+    this.pipelines.opened++;
+    stream.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 5 && received.length >= 5 + received.readUInt32BE(1)) {
+        const end = 5 + received.readUInt32BE(1);
+        const { calls } = PipelineRequest.decode(received.subarray(5, end));
+        received = received.subarray(end);
+        this.pipelines.messages++;
+        for (const call of calls) if (!stream.destroyed) this.#answer(pipelinedCall(stream, call));
+      }
+    });
+    stream.on("end", () => {
+      this.pipelines.ended++;
+      if (!stream.destroyed) endWith(stream, 0, "", {});
+    });
+  }
+
+  #answer(call: ScriptedCall): void {
+    if (call.method === "OpenDatabase") return succeed(call);
+    this.received.push(call.method);
     const step = this.#steps.shift() ?? succeed;
-    step(stream, method);
+    step(call);
   }
 }
 
 /** A started scripted server, and a client that has connected to it. */
 export async function scripted(
   t: ExecutionContext,
-  options: { readonly deadlineMs?: number } = {},
+  options: { readonly deadlineMs?: number; readonly pipeline?: boolean } = {},
 ): Promise<{ readonly server: ScriptedServer; readonly db: ConnectedDatabase }> {
   const server = new ScriptedServer(join(await temporaryDirectory(t), "s.sock"));
   await server.start();
@@ -142,4 +232,21 @@ export async function scripted(
     await db.close();
   });
   return { server, db };
+}
+
+type Scripted = Awaited<ReturnType<typeof scripted>>;
+type Body = (
+  t: ExecutionContext,
+  start: (options?: { readonly deadlineMs?: number }) => Promise<Scripted>,
+) => Promise<void>;
+
+/** Declares tests that hold for calls in a pipeline and for unary ones. `start` starts a server and its client. */
+export function bothWays(declare: TestFn): (title: string, body: Body) => void {
+  return (title, body) => {
+    for (const pipeline of [true, false]) {
+      declare(`${title} (${pipeline ? "pipelined" : "unary"})`, async (t) => {
+        await body(t, (options = {}) => scripted(t, { ...options, pipeline }));
+      });
+    }
+  };
 }

@@ -20,7 +20,7 @@ import { temporaryServer } from "../server/temporary-server.ts";
 import { call, decodeFailure, type Failure, failureOf, rawMethod } from "./calls.ts";
 
 /** The RPCs that answer NOT_IMPLEMENTED, as the README lists them. */
-const missing = ["DocumentService/Pipeline", "OperationsService/GetMetrics", "OperationsService/VerifyDatabase"];
+const missing = ["OperationsService/GetMetrics", "OperationsService/VerifyDatabase"];
 
 const descriptorSet = fromBinary(
   FileDescriptorSetSchema,
@@ -65,7 +65,7 @@ test("every RPC of ours works or says NOT_IMPLEMENTED", async (t) => {
     }
   }
   t.deepEqual(refusing.toSorted(), missing);
-  t.is(working, 28);
+  t.is(working, 29);
 });
 
 test("request_id is refused wherever it is set, and nothing is done", async (t) => {

@@ -564,6 +564,11 @@ export interface PipelineCall {
     /** Calls ListDocuments. */
     { $case: "listDocuments"; value: ListDocumentsRequest }
     | undefined;
+  /**
+   * Milliseconds from the call's arrival after which it isn't started any more: it then ends with DEADLINE_EXCEEDED and
+   * nothing was done. What has started goes on and is answered. Default (0): no limit.
+   */
+  timeoutMs: number;
 }
 
 /** PipelineResponse carries replies to the client. */
@@ -4141,7 +4146,7 @@ export const PipelineRequest: MessageFns<PipelineRequest> = {
 };
 
 function createBasePipelineCall(): PipelineCall {
-  return { callId: 0n, request: undefined };
+  return { callId: 0n, request: undefined, timeoutMs: 0 };
 }
 
 export const PipelineCall: MessageFns<PipelineCall> = {
@@ -4177,6 +4182,9 @@ export const PipelineCall: MessageFns<PipelineCall> = {
       case "listDocuments":
         ListDocumentsRequest.encode(message.request.value, writer.uint32(74).fork()).join();
         break;
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(80).uint32(message.timeoutMs);
     }
     return writer;
   },
@@ -4269,6 +4277,14 @@ export const PipelineCall: MessageFns<PipelineCall> = {
             message.request = { $case: "listDocuments", value: ListDocumentsRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4317,6 +4333,11 @@ export const PipelineCall: MessageFns<PipelineCall> = {
         : isSet(object.list_documents)
         ? { $case: "listDocuments", value: ListDocumentsRequest.fromJSON(object.list_documents) }
         : undefined,
+      timeoutMs: isSet(object.timeoutMs)
+        ? globalThis.Number(object.timeoutMs)
+        : isSet(object.timeout_ms)
+        ? globalThis.Number(object.timeout_ms)
+        : 0,
     };
   },
 
@@ -4341,6 +4362,9 @@ export const PipelineCall: MessageFns<PipelineCall> = {
       obj.batchWrite = BatchWriteRequest.toJSON(message.request.value);
     } else if (message.request?.$case === "listDocuments") {
       obj.listDocuments = ListDocumentsRequest.toJSON(message.request.value);
+    }
+    if (message.timeoutMs !== 0) {
+      obj.timeoutMs = Math.round(message.timeoutMs);
     }
     return obj;
   },
@@ -4404,6 +4428,7 @@ export const PipelineCall: MessageFns<PipelineCall> = {
         break;
       }
     }
+    message.timeoutMs = object.timeoutMs ?? 0;
     return message;
   },
 };
@@ -5492,7 +5517,8 @@ export const DocumentServiceService = {
    * it has received and ends the stream.
    *
    * The stream itself ends only with the statuses that DatabaseService lists for every RPC. Calls without a reply then
-   * have an unknown outcome; a `request_id` makes repeating them safe.
+   * have an unknown outcome; a `request_id` makes repeating them safe. With UNAVAILABLE (SHUTTING_DOWN) every call that
+   * has begun was answered before, so the others have not begun and may be sent again.
    */
   pipeline: {
     path: "/docdb.v1.DocumentService/Pipeline" as const,
@@ -5600,7 +5626,8 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
    * it has received and ends the stream.
    *
    * The stream itself ends only with the statuses that DatabaseService lists for every RPC. Calls without a reply then
-   * have an unknown outcome; a `request_id` makes repeating them safe.
+   * have an unknown outcome; a `request_id` makes repeating them safe. With UNAVAILABLE (SHUTTING_DOWN) every call that
+   * has begun was answered before, so the others have not begun and may be sent again.
    */
   pipeline: handleBidiStreamingCall<PipelineRequest, PipelineResponse>;
 }
@@ -5820,7 +5847,8 @@ export interface DocumentServiceClient extends Client {
    * it has received and ends the stream.
    *
    * The stream itself ends only with the statuses that DatabaseService lists for every RPC. Calls without a reply then
-   * have an unknown outcome; a `request_id` makes repeating them safe.
+   * have an unknown outcome; a `request_id` makes repeating them safe. With UNAVAILABLE (SHUTTING_DOWN) every call that
+   * has begun was answered before, so the others have not begun and may be sent again.
    */
   pipeline(): ClientDuplexStream<PipelineRequest, PipelineResponse>;
   pipeline(options: Partial<CallOptions>): ClientDuplexStream<PipelineRequest, PipelineResponse>;

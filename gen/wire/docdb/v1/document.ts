@@ -485,6 +485,11 @@ export interface PipelineCall {
     /** Calls ListDocuments. */
     { $case: "listDocuments"; value: ListDocumentsRequest }
     | undefined;
+  /**
+   * Milliseconds from the call's arrival after which it isn't started any more: it then ends with DEADLINE_EXCEEDED and
+   * nothing was done. What has started goes on and is answered. Default (0): no limit.
+   */
+  timeoutMs: number;
 }
 
 /** PipelineResponse carries replies to the client. */
@@ -3225,7 +3230,7 @@ export const PipelineRequest: MessageFns<PipelineRequest> = {
 };
 
 function createBasePipelineCall(): PipelineCall {
-  return { callId: 0n, request: undefined };
+  return { callId: 0n, request: undefined, timeoutMs: 0 };
 }
 
 export const PipelineCall: MessageFns<PipelineCall> = {
@@ -3261,6 +3266,9 @@ export const PipelineCall: MessageFns<PipelineCall> = {
       case "listDocuments":
         ListDocumentsRequest.encode(message.request.value, writer.uint32(74).fork()).join();
         break;
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(80).uint32(message.timeoutMs);
     }
     return writer;
   },
@@ -3353,6 +3361,14 @@ export const PipelineCall: MessageFns<PipelineCall> = {
             message.request = { $case: "listDocuments", value: ListDocumentsRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3424,6 +3440,7 @@ export const PipelineCall: MessageFns<PipelineCall> = {
         break;
       }
     }
+    message.timeoutMs = object.timeoutMs ?? 0;
     return message;
   },
 };
@@ -4314,7 +4331,8 @@ export const DocumentServiceService = {
    * it has received and ends the stream.
    *
    * The stream itself ends only with the statuses that DatabaseService lists for every RPC. Calls without a reply then
-   * have an unknown outcome; a `request_id` makes repeating them safe.
+   * have an unknown outcome; a `request_id` makes repeating them safe. With UNAVAILABLE (SHUTTING_DOWN) every call that
+   * has begun was answered before, so the others have not begun and may be sent again.
    */
   pipeline: {
     path: "/docdb.v1.DocumentService/Pipeline" as const,
@@ -4422,7 +4440,8 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
    * it has received and ends the stream.
    *
    * The stream itself ends only with the statuses that DatabaseService lists for every RPC. Calls without a reply then
-   * have an unknown outcome; a `request_id` makes repeating them safe.
+   * have an unknown outcome; a `request_id` makes repeating them safe. With UNAVAILABLE (SHUTTING_DOWN) every call that
+   * has begun was answered before, so the others have not begun and may be sent again.
    */
   pipeline: handleBidiStreamingCall<PipelineRequest, PipelineResponse>;
 }

@@ -1,0 +1,334 @@
+// One stream of DocumentService.Pipeline: takes the calls out of its messages, runs them in an order that is right for
+// each document, and gathers the replies.
+//
+//     message -> inbox -> DocumentOrder -> ready -> running -> reply -> gathered -> outbox -> message
+//
+// Invariants
+// 1. Each call is answered exactly once, unless the stream ends before.
+// 2. Everything is bounded: while too many calls or bytes are held no message is read, and while too many bytes of
+//    replies wait for a slow reader no call starts.
+// 3. A failed call fails alone.
+// 4. A session that drains starts nothing any more, answers what is running, and ends with SHUTTING_DOWN: whatever then
+//    has no answer has not begun.
+
+import { DocDBError } from "../base/errors.ts";
+import { ProtobufWriter } from "../base/protobuf-writer.ts";
+import type { Command, CommandName, Result } from "../engine/commands.ts";
+import { type CallEnvironment, deadlineExceeded, type ProgressWatch, type RunningCall } from "./call-context.ts";
+import { presentableResult } from "./defects.ts";
+import { DocumentOrder } from "./document-order.ts";
+import { documentKeysOf, PipelinedCall, type PipelinedRequest, type PipelineOwner } from "./pipeline-call.ts";
+import { callsIn, type DecodedCall, decodeCall } from "./pipeline-decoding.ts";
+import { encodeReply, type Response } from "./pipeline-encoding.ts";
+import type { PipelineTurns, TurnTaker } from "./pipeline-turns.ts";
+import { rpcStatusOf } from "./status.ts";
+
+/** Runs a request as the unary RPC of its name does, and returns its response under that name. */
+export type Dispatch = (request: PipelinedRequest, call: PipelinedCall) => Promise<Response>;
+
+/** Calls that a stream may hold unanswered; those behind them stay in their message. */
+const maxHeldCalls = 1_024;
+/** Bytes of requests that a stream may hold before no further message is read. */
+const maxHeldBytes = 4 * 1024 * 1024;
+/** Bytes of replies that may wait for the reader before no further call starts. */
+const maxWaitingBytes = 1024 * 1024;
+/** Reads of a stream that run at the same time, at most; fewer when replies are big. */
+const maxReadsAtOnce = 64;
+/** Bytes of replies that reads running at the same time may bring, going by the latest ones. */
+const readsAtOnceBytes = 4 * 1024 * 1024;
+/** Calls started in one slice of a turn. */
+const sliceCalls = 32;
+/** Bytes of replies after which a message is sent without waiting for the end of the turn. */
+const messageBytes = 32 * 1024;
+
+interface InboxMessage {
+  readonly bytes: Buffer;
+  readonly places: Int32Array;
+  next: number;
+}
+
+export class PipelineSession implements PipelineOwner, TurnTaker {
+  readonly #environment: CallEnvironment;
+  readonly #context: RunningCall;
+  readonly #turns: PipelineTurns;
+  readonly #dispatch: Dispatch;
+  readonly #order = new DocumentOrder<PipelinedCall>((call) => this.#becameReady(call));
+  readonly #replies = new ProtobufWriter(2 * messageBytes);
+  readonly #outbox: Buffer[] = [];
+  #inbox: InboxMessage | undefined;
+  #ready: PipelinedCall[] = [];
+  /** Reads that are ready and wait until fewer run. */
+  #waitingReads: PipelinedCall[] = [];
+  #database: string | undefined;
+  #heldCalls = 0;
+  #heldBytes = 0;
+  #running = 0;
+  #runningReads = 0;
+  /** Bytes of a reply to a read, as a maximum that fades. It starts high, so that the first reads are few. */
+  #replyBytes = readsAtOnceBytes / 4;
+  #waitingBytes = 0;
+  #inputEnded = false;
+  #draining = false;
+  #failure: Error | undefined;
+  #onRoom: (() => void) | undefined;
+  #onMessage: (() => void) | undefined;
+
+  constructor(environment: CallEnvironment, context: RunningCall, turns: PipelineTurns, dispatch: Dispatch) {
+    this.#environment = environment;
+    this.#context = context;
+    this.#turns = turns;
+    this.#dispatch = dispatch;
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal;
+  }
+
+  get gone(): boolean {
+    return this.#context.ended;
+  }
+
+  monotonicMs(): number {
+    return this.#environment.clock.monotonicMs();
+  }
+
+  execute<K extends CommandName>(
+    command: Command<K>,
+    caller: PipelinedCall,
+    watch: ProgressWatch | undefined,
+  ): Promise<Result<K>> {
+    return this.#environment.executor.execute(command, { caller, ...watch });
+  }
+
+  /** Takes a message's calls; resolves when the next message may be read. INVALID_REQUEST when it isn't one. */
+  async take(bytes: Buffer): Promise<void> {
+    if (this.#draining) return;
+    this.#inbox = { bytes, places: decoding(() => callsIn(bytes)), next: 0 };
+    this.#heldBytes += bytes.length;
+    this.#turns.wake(this);
+    while (!this.#hasRoom) {
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve;
+      });
+    }
+  }
+
+  /** The client has closed its side: what it sent is answered. */
+  endInput(): void {
+    this.#inputEnded = true;
+    this.#onMessage?.();
+  }
+
+  /** Ends the stream with this error. Calls that are running go on, and their replies are nobody's. */
+  fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#onMessage?.();
+    this.#onRoom?.();
+  }
+
+  /** The server is shutting down. */
+  drain(): void {
+    this.#draining = true;
+    this.#inbox = undefined;
+    this.#ready = [];
+    this.#waitingReads = [];
+    this.#onRoom?.();
+    this.#onMessage?.();
+  }
+
+  /** The next message for the client; undefined when everything is answered. Rejects when the stream has failed. */
+  async nextMessage(): Promise<Buffer | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const message = this.#outbox.shift();
+      if (message !== undefined) {
+        this.#waitingBytes -= message.length;
+        this.#turns.wake(this);
+        return message;
+      }
+      if (this.#running === 0 && this.#replies.length === 0) {
+        if (this.#draining) throw new DocDBError("SHUTTING_DOWN", "The server is shutting down.");
+        if (this.#inputEnded && this.#heldCalls === 0 && this.#inbox === undefined) return undefined;
+      }
+      await new Promise<void>((resolve) => {
+        this.#onMessage = resolve;
+      });
+    }
+  }
+
+  run(): boolean {
+    try {
+      for (let started = 0; started < sliceCalls; started++) if (!this.#step()) return false;
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+  }
+
+  flush(): void {
+    if (this.#replies.length === 0) return;
+    this.#outbox.push(this.#replies.take());
+    this.#onMessage?.();
+  }
+
+  get #hasRoom(): boolean {
+    if (this.#draining || this.#failure !== undefined) return true;
+    return this.#inbox === undefined && this.#heldBytes < maxHeldBytes;
+  }
+
+  /** Starts one call, or takes one out of its message. Returns whether there may be more to do. */
+  #step(): boolean {
+    if (this.#draining || this.#failure !== undefined || this.#waitingBytes > maxWaitingBytes) return false;
+    const call = this.#nextReady();
+    if (call !== undefined) {
+      this.#start(call);
+      return true;
+    }
+    const inbox = this.#inbox;
+    if (inbox === undefined || this.#heldCalls >= maxHeldCalls) return false;
+    this.#takeCall(inbox);
+    return true;
+  }
+
+  #nextReady(): PipelinedCall | undefined {
+    const readsAtOnce = Math.max(1, Math.min(maxReadsAtOnce, readsAtOnceBytes / this.#replyBytes));
+    if (this.#runningReads < readsAtOnce && this.#waitingReads.length > 0) return this.#waitingReads.shift();
+    for (let call = this.#ready.shift(); call !== undefined; call = this.#ready.shift()) {
+      if (call.mutates || this.#runningReads < readsAtOnce) return call;
+      this.#waitingReads.push(call);
+    }
+    return undefined;
+  }
+
+  #takeCall(inbox: InboxMessage): void {
+    const { bytes, places } = inbox;
+    if (inbox.next === places.length) {
+      this.#inbox = undefined;
+      // The calls taken out of it are counted by themselves.
+      this.#release(bytes.length);
+      return;
+    }
+    const [start, end] = [places[inbox.next] as number, places[inbox.next + 1] as number];
+    inbox.next += 2;
+    const decoded = decoding(() => decodeCall(bytes, start, end));
+    const { callId, request, timeoutMs } = decoded;
+    if (request === undefined) return this.#refuse(callId, emptyCall());
+    const refusal = this.#bind(request.value);
+    if (refusal !== undefined) return this.#refuse(callId, refusal);
+    const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs() + timeoutMs;
+    const call = new PipelinedCall(this, callId, request, end - start, expiresMs);
+    this.#heldCalls++;
+    this.#heldBytes += call.bytes;
+    if (this.#order.enter(call, documentKeysOf(request))) this.#ready.push(call);
+  }
+
+  /** The first call binds the stream to its database, which later ones may leave out. */
+  #bind(request: { database: string }): DocDBError | undefined {
+    const bound = this.#database;
+    if (bound === undefined) {
+      if (request.database === "") return unnamedDatabase();
+      this.#database = request.database;
+    } else if (request.database === "") {
+      request.database = bound;
+    } else if (request.database !== bound && request.database.toLowerCase() !== bound.toLowerCase()) {
+      return otherDatabase(bound, request.database);
+    }
+    return undefined;
+  }
+
+  #becameReady(call: PipelinedCall): void {
+    if (this.#draining) return;
+    this.#ready.push(call);
+    this.#turns.wake(this);
+  }
+
+  #start(call: PipelinedCall): void {
+    this.#running++;
+    if (call.mutates) this.#context.changing(1);
+    else this.#runningReads++;
+    if (call.expired) {
+      this.#end(call, errorResponse(deadlineExceeded("nothing")));
+      return;
+    }
+    this.#dispatch(call.request, call).then(
+      (response) => this.#end(call, response),
+      (error: unknown) => this.#end(call, errorResponse(this.#known(call, error))),
+    );
+  }
+
+  /** A call has ended: its reply joins the others, and who waited for it goes on. */
+  #end(call: PipelinedCall, response: Response): void {
+    this.#running--;
+    if (call.mutates) this.#context.changing(-1);
+    else this.#runningReads--;
+    this.#reply(call, response);
+    this.#heldCalls--;
+    this.#release(call.bytes);
+    this.#order.leave(call);
+    if (this.#ready.length > 0 || this.#waitingReads.length > 0 || this.#inbox !== undefined) this.#turns.wake(this);
+  }
+
+  #reply(call: PipelinedCall, response: Response): void {
+    const before = this.#replies.length;
+    try {
+      encodeReply(this.#replies, call.callId, response);
+    } catch (error) {
+      this.#replies.truncate(before);
+      encodeReply(this.#replies, call.callId, errorResponse(this.#known(call, error)));
+    }
+    const bytes = this.#replies.length - before;
+    if (!call.mutates) this.#replyBytes = Math.max(bytes, this.#replyBytes * (7 / 8));
+    this.#gathered(bytes);
+  }
+
+  #refuse(callId: number | bigint, error: DocDBError): void {
+    const before = this.#replies.length;
+    encodeReply(this.#replies, callId, errorResponse(error));
+    this.#gathered(this.#replies.length - before);
+  }
+
+  #gathered(bytes: number): void {
+    this.#waitingBytes += bytes;
+    if (this.#replies.length >= messageBytes) this.flush();
+    else this.#turns.flushLater(this);
+  }
+
+  #release(bytes: number): void {
+    this.#heldBytes -= bytes;
+    if (this.#onRoom !== undefined && this.#hasRoom) this.#onRoom();
+  }
+
+  /** The error that a call's caller is told. */
+  #known(call: PipelinedCall, error: unknown): DocDBError {
+    const known = presentableResult(this.#environment, `Pipeline, ${call.request.$case}`, error);
+    return known.code === "CANCELLED" && call.expired ? deadlineExceeded("nothing") : known;
+  }
+}
+
+/** INVALID_REQUEST when the bytes aren't what they should be. */
+function decoding<T extends DecodedCall | Int32Array>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    const message = "A message of the pipeline can't be decoded: is the client made from the same .proto files?";
+    throw new DocDBError("INVALID_REQUEST", message, { cause: error });
+  }
+}
+
+function errorResponse(error: DocDBError): Response {
+  return { $case: "error", value: rpcStatusOf(error) };
+}
+
+function emptyCall(): DocDBError {
+  return new DocDBError("INVALID_REQUEST", "The call says nothing: one of the requests must be set.");
+}
+
+function unnamedDatabase(): DocDBError {
+  return new DocDBError("INVALID_REQUEST", "The first call of a pipeline must name its database.");
+}
+
+function otherDatabase(bound: string, database: string): DocDBError {
+  const message = `This pipeline is bound to database ${bound}: a call on ${database} needs another stream.`;
+  return new DocDBError("INVALID_REQUEST", message, { metadata: { bound, database } });
+}

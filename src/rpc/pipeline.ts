@@ -1,0 +1,49 @@
+// DocumentService.Pipeline: many calls on one stream, each run by the handler of the unary RPC of its name.
+
+import type { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
+import type { CallEnvironment } from "./call-context.ts";
+import type { PipelinedCall, PipelinedRequest } from "./pipeline-call.ts";
+import type { Response } from "./pipeline-encoding.ts";
+import { type Dispatch, PipelineSession } from "./pipeline-session.ts";
+import { PipelineTurns } from "./pipeline-turns.ts";
+import type { Handlers } from "./service.ts";
+import type { BidiStreamHandler } from "./stream-call.ts";
+
+/** The RPCs that a pipeline carries. */
+type PipelinedHandlers = Pick<Handlers<typeof DocumentServiceService>, PipelinedRequest["$case"]>;
+
+/** The handler of the RPC. Its messages are bytes: what is in them is decoded and encoded call by call. */
+export function pipelineOf(
+  environment: CallEnvironment,
+  handlers: PipelinedHandlers,
+): BidiStreamHandler<Buffer, Buffer> {
+  const turns = new PipelineTurns(environment.clock);
+  const dispatch = dispatchTo(handlers);
+  return async function* pipeline(messages, context): AsyncGenerator<Buffer> {
+    const session = new PipelineSession(environment, context, turns, dispatch);
+    const { signal } = context;
+    signal.addEventListener("abort", () => session.fail(signal.reason));
+    context.onDrain = () => session.drain();
+    void read(messages, session);
+    for (let message = await session.nextMessage(); message !== undefined; message = await session.nextMessage()) {
+      yield message;
+    }
+  };
+}
+
+async function read(messages: AsyncIterable<Buffer>, session: PipelineSession): Promise<void> {
+  try {
+    for await (const message of messages) await session.take(message);
+    session.endInput();
+  } catch (error) {
+    session.fail(error);
+  }
+}
+
+function dispatchTo(handlers: PipelinedHandlers): Dispatch {
+  return async ({ $case, value }: PipelinedRequest, call: PipelinedCall): Promise<Response> => {
+    // The request and the handler have the same name: TypeScript can't follow the pair through the union.
+    const handler = handlers[$case] as (request: typeof value, call: PipelinedCall) => Promise<unknown>;
+    return { $case, value: await handler(value, call) } as Response;
+  };
+}
