@@ -13,9 +13,9 @@ export class IdRanges {
     return this.#ranges.length;
   }
 
-  /** Adds all ids from `from` to `to`, both included. */
-  add(from: bigint, to: bigint): void {
-    if (from > to) return;
+  /** Adds all ids from `from` to `to`, both included; returns how many more ranges there are now. */
+  add(from: bigint, to: bigint): number {
+    if (from > to) return 0;
     // Those that end before the new one, without touching it, stay in front of it.
     const start = this.#firstEndingAt(from - 1n);
     let [low, high] = [from, to];
@@ -28,6 +28,7 @@ export class IdRanges {
       count++;
     }
     this.#ranges.splice(start, count, { from: low, to: high });
+    return 1 - count;
   }
 
   has(id: bigint): boolean {

@@ -25,6 +25,7 @@ export class ReadSet {
   readonly #absentNames = new Set<string>();
   readonly #collections = new Set<Collection>();
   #documentCount = 0;
+  #rangeCount = 0;
 
   get hasRanges(): boolean {
     return this.#ranges.size > 0;
@@ -67,7 +68,7 @@ export class ReadSet {
     let ranges = this.#ranges.get(collection);
     if (ranges === undefined) this.#ranges.set(collection, (ranges = new IdRanges()));
     this.#checkRoom();
-    ranges.add(from, to);
+    this.#rangeCount += ranges.add(from, to);
   }
 
   *documents(): Iterable<ReadDocument> {
@@ -82,12 +83,6 @@ export class ReadSet {
 
   inRange(collection: Collection, id: bigint): boolean {
     return this.#ranges.get(collection)?.has(id) === true;
-  }
-
-  get #rangeCount(): number {
-    let count = 0;
-    for (const ranges of this.#ranges.values()) count += ranges.count;
-    return count;
   }
 
   #checkRoom(): void {

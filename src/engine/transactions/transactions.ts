@@ -195,6 +195,7 @@ export class Transactions {
   }
 
   #startTimer(open: Open): void {
+    open.timer?.cancel();
     open.timer = this.#host.clock.after(open.idleTimeoutMs, () => {
       if (open.calls > 0 || open.ending) return;
       this.#end(open, `it was idle for ${open.idleTimeoutMs} ms and was rolled back`);

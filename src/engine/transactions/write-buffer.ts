@@ -12,8 +12,9 @@ const changeBytes = 250 + recordOverheadBytes;
 
 interface Changes {
   readonly byId: Map<bigint, Mutation>;
-  /** The ids in order, or undefined when they have to be sorted anew. */
-  sorted: bigint[] | undefined;
+  /** Ids in order, and those that came since. */
+  sorted: bigint[];
+  unsorted: bigint[];
 }
 
 export class WriteBuffer {
@@ -49,11 +50,11 @@ export class WriteBuffer {
 
   add(collection: Collection, mutation: Mutation): void {
     let changes = this.#changes.get(collection);
-    if (changes === undefined) this.#changes.set(collection, (changes = { byId: new Map(), sorted: undefined }));
+    if (changes === undefined) this.#changes.set(collection, (changes = { byId: new Map(), sorted: [], unsorted: [] }));
     const id = idOf(mutation.idLow, mutation.idHigh);
     const before = changes.byId.get(id);
     if (before === undefined) {
-      changes.sorted = undefined;
+      changes.unsorted.push(id);
       this.#count++;
     }
     changes.byId.set(id, mutation);
@@ -64,8 +65,7 @@ export class WriteBuffer {
   idsBetween(collection: Collection, from: bigint, to: bigint): bigint[] {
     const changes = this.#changes.get(collection);
     if (changes === undefined) return [];
-    changes.sorted ??= [...changes.byId.keys()].sort((a, b) => (a < b ? -1 : 1));
-    const ids = changes.sorted;
+    const ids = sortedIds(changes);
     return ids.slice(placeOf(ids, from), placeOf(ids, to + 1n));
   }
 
@@ -75,6 +75,22 @@ export class WriteBuffer {
       for (const [id, mutation] of byId) yield { collection, id, mutation };
     }
   }
+}
+
+/** All ids in order. Only what came since the last time is sorted. */
+function sortedIds(changes: Changes): readonly bigint[] {
+  const { sorted, unsorted } = changes;
+  if (unsorted.length === 0) return sorted;
+  unsorted.sort((a, b) => (a < b ? -1 : 1));
+  const merged: bigint[] = [];
+  let next = 0;
+  for (const id of unsorted) {
+    while (next < sorted.length && (sorted[next] as bigint) < id) merged.push(sorted[next++] as bigint);
+    merged.push(id);
+  }
+  while (next < sorted.length) merged.push(sorted[next++] as bigint);
+  [changes.sorted, changes.unsorted] = [merged, []];
+  return merged;
 }
 
 /** The place of the first id that is at least `id`. */
