@@ -38,6 +38,8 @@ export const errorKinds = {
   INVALID_PATH: { status: "INVALID_ARGUMENT", category: "validation" },
   INVALID_ENUM: { status: "INVALID_ARGUMENT", category: "validation" },
   INVALID_PAGE: { status: "INVALID_ARGUMENT", category: "validation" },
+  /** The request id was used before, for a request that says something else. */
+  REQUEST_ID_REUSED: { status: "INVALID_ARGUMENT", category: "validation" },
   /** More operations than `limits.batchOperations`. */
   TOO_MANY_OPERATIONS: { status: "INVALID_ARGUMENT", category: "validation" },
   /** A request that can't be decoded, or lacks something it needs. */

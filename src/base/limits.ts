@@ -28,6 +28,12 @@ export interface Limits {
   readonly socketPathBytes: number;
   /** Bytes of writes that wait for their group's fsync, per database: past it writes are refused, with RetryInfo. */
   readonly pendingWriteBytes: number;
+  /** Bytes of a request id: a UUID has 36. */
+  readonly requestIdBytes: number;
+  /** Milliseconds for which a request's outcome is remembered at least: far longer than a client tries again. */
+  readonly requestRetentionMs: number;
+  /** Later requests of the same database after which an outcome may be forgotten sooner: 47 bytes of memory each. */
+  readonly requestsKept: number;
   /** Transactions that may be open in one database: each holds a snapshot. */
   readonly openTransactions: number;
   /** Bytes that the open transactions of one database may hold: past it their calls are refused, with RetryInfo. */
@@ -65,6 +71,9 @@ export const limits: Limits = {
   pageBytes: 4 * 1024 * 1024,
   socketPathBytes: 107,
   pendingWriteBytes: 64 * 1024 * 1024,
+  requestIdBytes: 64,
+  requestRetentionMs: 10 * 60_000,
+  requestsKept: 262_144,
   openTransactions: 1_000,
   transactionBytes: 128 * 1024 * 1024,
   transactionReads: 100_000,

@@ -62,6 +62,12 @@ export type Sabotage =
   | "read-without-identity"
   /** Writes are validated against what is visible, not against what is pending. */
   | "validated-without-pending"
+  /** The request table finds nothing: a repetition is applied again unless the first is still under way. */
+  | "requests-not-recalled"
+  /** The index snapshot leaves out the records of requests. */
+  | "snapshot-without-requests"
+  /** A compaction leaves the records of requests behind. */
+  | "compaction-forgets-requests"
   /** A failed group leaves its writes where later ones are validated against them. */
   | "abort-keeps-pending"
   /** A directory whose sync failed is synced and built upon again. */

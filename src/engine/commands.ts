@@ -136,10 +136,13 @@ export interface CommandTable {
     result: { outcomes: readonly Outcome<DocumentRecord>[] };
   };
   /** One mutation. */
-  writeDocument: { request: { database: string; operation: WriteOperation } & InTransaction; result: DocumentStamp };
+  writeDocument: {
+    request: { database: string; operation: WriteOperation } & InTransaction & Repeatable;
+    result: DocumentStamp;
+  };
   /** Atomic: all operations in one commit, or the first error and nothing. Otherwise one outcome each, in order. */
   batchWrite: {
-    request: { database: string; operations: readonly WriteOperation[]; atomic: boolean } & InTransaction;
+    request: { database: string; operations: readonly WriteOperation[]; atomic: boolean } & InTransaction & Repeatable;
     result: { outcomes: readonly Outcome<DocumentStamp>[] };
   };
   /**
@@ -216,6 +219,15 @@ export interface ScanPage {
   readonly next: bigint | undefined;
   /** Set when the document behind the items can't be read; `next` is behind it. */
   readonly failure?: { readonly id: bigint; readonly error: Error };
+}
+
+/** A command that its client may repeat without its being applied twice. */
+interface Repeatable {
+  /**
+   * With one, at most 64 bytes, a repetition has the outcome of the first that was applied. In a batch that isn't
+   * atomic that holds for each operation. Undefined or empty: none. REQUEST_ID_REUSED when it says something else.
+   */
+  readonly requestId?: string | undefined;
 }
 
 /** Which transaction a command on documents is part of; undefined: none. Inside one, what it wrote has version 0. */

@@ -19,6 +19,7 @@ import { DocumentWriter } from "./document-writer.ts";
 import type { OpenDatabaseStats } from "./engine-stats.ts";
 import { OpenSnapshots } from "./open-snapshots.ts";
 import { PendingWrites } from "./pending.ts";
+import { Requests } from "./requests/requests.ts";
 import { Submitter } from "./submitter.ts";
 import { RecentChanges } from "./transactions/recent-changes.ts";
 import { transactionHost } from "./transactions/transaction-host.ts";
@@ -44,9 +45,10 @@ export class Database {
     this.snapshots = new OpenSnapshots(store, random);
     this.reader = new DocumentReader(store, this.collections, clock);
     const { collections, reader } = this;
-    this.writer = new DocumentWriter({ store, collections, reader, pending, submitter, clock });
+    const requests = new Requests(store);
+    this.writer = new DocumentWriter({ store, collections, reader, requests, pending, submitter, clock });
     this.transactions = new Transactions(
-      transactionHost({ store, collections, pending, changes, submitter, clock, random }),
+      transactionHost({ store, collections, requests, pending, changes, submitter, clock, random }),
     );
   }
 

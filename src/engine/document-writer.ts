@@ -16,6 +16,9 @@ import { DocumentLine, documentKey } from "./document-line.ts";
 import type { DocumentReader } from "./document-reader.ts";
 import type { PendingWrites } from "./pending.ts";
 import { contentBytes, prepare, type PreparedOperation } from "./prepared-operation.ts";
+import { type Request, requestOf } from "./requests/request.ts";
+import { requestMutation } from "./requests/request-record.ts";
+import type { Requests } from "./requests/requests.ts";
 import { type ContentSource, storedVersion, StoredContents } from "./stored-contents.ts";
 import type { Submitter } from "./submitter.ts";
 import { WritePlan } from "./write-plan.ts";
@@ -26,6 +29,13 @@ type Explain = (error: unknown, position: number) => unknown;
 interface Plan {
   readonly mutations: readonly Mutation[];
   readonly stamps: DocumentStamp[];
+}
+
+/** What is to become a commit. */
+interface Planned {
+  readonly operations: readonly PreparedOperation[];
+  readonly explain: Explain;
+  readonly request: Request | undefined;
 }
 
 /** What came of planning a command: a commit under way, or an answer that rests on the commits before it. */
@@ -39,6 +49,7 @@ export interface WriterParts {
   readonly store: Store;
   readonly collections: Collections;
   readonly reader: DocumentReader;
+  readonly requests: Requests;
   readonly pending: PendingWrites;
   readonly submitter: Submitter;
   readonly clock: Clock;
@@ -53,8 +64,9 @@ export class DocumentWriter {
   readonly #submitter: Submitter;
   readonly #clock: Clock;
   readonly #line = new DocumentLine();
+  readonly #requests: Requests;
 
-  constructor({ store, collections, reader, pending, submitter, clock }: WriterParts) {
+  constructor({ store, collections, reader, requests, pending, submitter, clock }: WriterParts) {
     this.#store = store;
     this.#collections = collections;
     this.#source = {
@@ -64,23 +76,25 @@ export class DocumentWriter {
       },
       read: (name, id) => reader.get(name, id),
     };
+    this.#requests = requests;
     this.#pending = pending;
     this.#submitter = submitter;
     this.#clock = clock;
   }
 
   /** Applies one operation in a commit of its own. */
-  async write(operation: WriteOperation, context?: ExecutionContext): Promise<DocumentStamp> {
-    const [stamp] = await this.#writeCommit([prepare(operation)], context);
-    return stamp as DocumentStamp;
+  async write(operation: WriteOperation, context?: ExecutionContext, requestId?: string): Promise<DocumentStamp> {
+    return await this.#writeOne(operation, context, requestOf(requestId, [operation]));
   }
 
   /** Applies all operations in one commit, or none: then the error says which one failed. */
   async writeAtomic(
     operations: readonly WriteOperation[],
     context?: ExecutionContext,
+    requestId?: string,
   ): Promise<Outcome<DocumentStamp>[]> {
     checkSize(operations);
+    const request = requestOf(requestId, operations);
     const turn = new Turn(this.#clock);
     const prepared: PreparedOperation[] = [];
     for (const [i, operation] of operations.entries()) {
@@ -91,7 +105,7 @@ export class DocumentWriter {
       }
       await turn.pause();
     }
-    const stamps = await this.#writeCommit(prepared, context, atOperation);
+    const stamps = await this.#writeOnce(prepared, context, request, atOperation);
     return stamps.map((value) => ({ ok: true, value }));
   }
 
@@ -99,12 +113,14 @@ export class DocumentWriter {
   async writeEach(
     operations: readonly WriteOperation[],
     context?: ExecutionContext,
+    requestId?: string,
   ): Promise<Outcome<DocumentStamp>[]> {
     checkSize(operations);
     const turn = new Turn(this.#clock);
     const outcomes: Promise<Outcome<DocumentStamp>>[] = [];
-    for (const operation of operations) {
-      outcomes.push(outcomeOf(this.write(operation)));
+    for (const [position, operation] of operations.entries()) {
+      const request = requestOf(requestId, [operation], position);
+      outcomes.push(outcomeOf(this.#writeOne(operation, undefined, request)));
       // The next one must not overtake a patch that has to read first.
       if (!this.#line.isEmpty) await this.#line.lastOf(documentKey(operation.collection, operation.id));
       await turn.pause();
@@ -117,16 +133,31 @@ export class DocumentWriter {
     return await Promise.all(outcomes);
   }
 
-  /** Plans and submits one commit; resolves when it is visible. */
-  async #writeCommit(
+  async #writeOne(
+    operation: WriteOperation,
+    context: ExecutionContext | undefined,
+    request: Request | undefined,
+  ): Promise<DocumentStamp> {
+    const [stamp] = await this.#writeOnce([prepare(operation)], context, request, (error) => error);
+    return stamp as DocumentStamp;
+  }
+
+  /** Makes one commit, unless its request is on record or under way; resolves when it is visible. */
+  #writeOnce(
     operations: readonly PreparedOperation[],
-    context?: ExecutionContext,
-    explain: Explain = (error) => error,
-  ): Promise<DocumentStamp[]> {
+    context: ExecutionContext | undefined,
+    request: Request | undefined,
+    explain: Explain,
+  ): Promise<readonly DocumentStamp[]> {
+    const planned = { operations, explain, request };
+    if (request === undefined) return this.#writeCommit(planned, context);
+    return this.#requests.once(request, context, () => this.#writeCommit(planned, context));
+  }
+
+  /** Plans and submits one commit; resolves when it is visible. */
+  async #writeCommit(planned: Planned, context?: ExecutionContext): Promise<DocumentStamp[]> {
     for (;;) {
-      const attempt = this.#mustWait(operations)
-        ? await this.#attemptInTurn(operations, explain)
-        : this.#attempt(operations, explain);
+      const attempt = this.#mustWait(planned.operations) ? await this.#attemptInTurn(planned) : this.#attempt(planned);
       context?.releaseSlot?.();
       if ("done" in attempt) {
         await attempt.done;
@@ -145,21 +176,22 @@ export class DocumentWriter {
     return operations.some((operation) => storedVersion(operation, this.#source) !== undefined);
   }
 
-  #attemptInTurn(operations: readonly PreparedOperation[], explain: Explain): Promise<Attempt> {
+  #attemptInTurn(planned: Planned): Promise<Attempt> {
+    const { operations, explain } = planned;
     const contents = new StoredContents(this.#source);
     const keys = operations.map(({ collection, id }) => documentKey(collection, id));
     return this.#line.inTurn(keys, async () => {
       await contents.load(operations, explain);
-      return this.#attempt(operations, explain, contents);
+      return this.#attempt(planned, contents);
     });
   }
 
   /** Plans and submits, in one turn of the event loop. */
-  #attempt(operations: readonly PreparedOperation[], explain: Explain, contents?: StoredContents): Attempt {
+  #attempt(planned: Planned, contents?: StoredContents): Attempt {
     const before = this.#submitter.lastCommit;
     let plan: Plan;
     try {
-      plan = this.#plan(operations, explain, contents);
+      plan = this.#plan(planned, contents);
     } catch (error) {
       if (!(error instanceof DocDBError) || !dependsOnState(error)) throw error;
       return { error, before };
@@ -168,9 +200,10 @@ export class DocumentWriter {
     return mutations.length > 0 ? { stamps, done: this.#submitter.commit(mutations) } : { stamps, before };
   }
 
-  #plan(operations: readonly PreparedOperation[], explain: Explain, contents?: StoredContents): Plan {
+  #plan({ operations, explain, request }: Planned, contents?: StoredContents): Plan {
     this.#submitter.checkWritable();
-    const plan = new WritePlan(this.#pending, this.#store.nextVersion, this.#clock.now(), contents);
+    const nowMs = this.#clock.now();
+    const plan = new WritePlan(this.#pending, this.#store.nextVersion, nowMs, contents);
     const stamps = operations.map((operation, i) => {
       try {
         return plan.add(this.#collections.findForWriting(operation.collection), operation);
@@ -178,7 +211,9 @@ export class DocumentWriter {
         throw explain(error, i);
       }
     });
-    return { mutations: plan.mutations, stamps };
+    if (request === undefined) return { mutations: plan.mutations, stamps };
+    // A deletion of nothing is on record too: its repetition must not delete what came later.
+    return { mutations: [...plan.mutations, requestMutation(request, stamps, nowMs)], stamps };
   }
 }
 

@@ -33,14 +33,14 @@ export async function runInDatabase(
     case "getDocument":
       return await reader.get(command.collection, command.id, context);
     case "writeDocument":
-      return await writer.write(command.operation, context);
+      return await writer.write(command.operation, context, command.requestId);
     case "batchGetDocuments":
       return { outcomes: await reader.batchGet(command.collection, command.ids, context) };
     case "batchWrite":
       return {
         outcomes: command.atomic
-          ? await writer.writeAtomic(command.operations, context)
-          : await writer.writeEach(command.operations, context),
+          ? await writer.writeAtomic(command.operations, context, command.requestId)
+          : await writer.writeEach(command.operations, context, command.requestId),
       };
     case "listDocuments":
       return await reader.list(command.collection, command.after, command.pageSize, context);

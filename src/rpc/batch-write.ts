@@ -14,6 +14,7 @@ import { timestampOf } from "./times.ts";
 export interface BatchTarget {
   readonly database: string;
   readonly transaction: string | undefined;
+  readonly requestId: string;
 }
 
 /** The operations of a request, each alone. TOO_MANY_OPERATIONS. */

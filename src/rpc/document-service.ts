@@ -9,7 +9,6 @@ import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } 
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
 import { checkId, createOperation, deleteOperation, patchOperation, updateOperation } from "./mutations.ts";
-import { refuseLaterFields } from "./not-implemented.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
 import { pipelineOf } from "./pipeline.ts";
 import { scanDocuments } from "./scan-documents.ts";
@@ -36,7 +35,6 @@ type DocumentHandlers = Handlers<typeof documentServiceDefinition>;
 export function documentService(environment: CallEnvironment): DocumentHandlers {
   const handlers: Omit<DocumentHandlers, "pipeline"> = {
     async createDocument(request, context) {
-      refuseLaterFields(request);
       return await write(request, createOperation(request), context);
     },
 
@@ -48,17 +46,14 @@ export function documentService(environment: CallEnvironment): DocumentHandlers 
     },
 
     async updateDocument(request, context) {
-      refuseLaterFields(request);
       return await write(request, updateOperation(request), context);
     },
 
     async deleteDocument(request, context) {
-      refuseLaterFields(request);
       return await write(request, deleteOperation(request), context);
     },
 
     async patchDocument(request, context) {
-      refuseLaterFields(request);
       return await write(request, patchOperation(request), context);
     },
 
@@ -72,9 +67,8 @@ export function documentService(environment: CallEnvironment): DocumentHandlers 
     },
 
     async batchWrite(request, context) {
-      refuseLaterFields(request);
       const { database, atomic } = request;
-      const target = { database, transaction: transactionOf(request.transactionId) };
+      const target = { database, transaction: transactionOf(request.transactionId), requestId: request.requestId };
       const operations = batchOperations(request);
       if (atomic) return { results: await writeAtomic(target, operations, context) };
       const known = (error: Error) => presentableResult(environment, "BatchWrite", error);
@@ -102,13 +96,20 @@ function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
+/** What the requests of all mutations have. */
+interface Repeatable {
+  readonly database: string;
+  readonly transactionId: string;
+  readonly requestId: string;
+}
+
 async function write(
-  { database, transactionId }: { readonly database: string; readonly transactionId: string },
+  { database, transactionId, requestId }: Repeatable,
   operation: WriteOperation,
   context: CallContext,
 ): Promise<ReturnType<typeof stampOnWire>> {
   const transaction = transactionOf(transactionId);
-  return stampOnWire(await context.execute({ op: "writeDocument", database, operation, transaction }));
+  return stampOnWire(await context.execute({ op: "writeDocument", database, operation, transaction, requestId }));
 }
 
 /** The transaction that a request is part of, if any. */

@@ -23,15 +23,3 @@ export function missingStream(name: string, instead?: string): ServerStreamHandl
     throw notImplemented(name, instead);
   };
 }
-
-/** Fields of document requests that belong to capabilities this version doesn't have. */
-interface LaterFields {
-  readonly requestId?: string;
-}
-
-/** Throws NOT_IMPLEMENTED when one of these fields is set. */
-export function refuseLaterFields({ requestId = "" }: LaterFields): void {
-  if (requestId !== "") {
-    throw notImplemented("request_id", "A precondition makes a write safe to repeat.");
-  }
-}

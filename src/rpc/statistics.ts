@@ -96,11 +96,13 @@ function limitsOnWire(): WireLimits {
     messageBytes: BigInt(limits.messageBytes),
     pageDocuments: limits.pageDocuments,
     pageBytes: BigInt(limits.pageBytes),
-    requestIdBytes: 0,
-    requestIdRetention: undefined,
+    requestIdBytes: limits.requestIdBytes,
+    requestIdRetention: durationOf(limits.requestRetentionMs),
     pendingWriteBytes: BigInt(limits.pendingWriteBytes),
     transactionIdleTimeout: durationOf(limits.transactionIdleMaxMs),
     snapshotAge: durationOf(limits.snapshotAgeMs),
+    patchOperations: limits.patchOperations,
+    requestsKept: limits.requestsKept,
   };
 }
 

@@ -9,7 +9,7 @@ import { isErrno, readFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { ChunkedReader } from "./chunked-file.ts";
-import { type Mutation, mutationKindOf } from "./commit.ts";
+import { hasContent, type Mutation, mutationKindOf } from "./commit.ts";
 import {
   dataHeaderBytes,
   type DataHeader,
@@ -54,7 +54,7 @@ async function searchFile(
     if (typeof header === "string" || header.databaseId !== databaseId) return undefined;
     const accept = (record: DataRecord): Mutation | undefined => {
       const kind = mutationKindOf(record.kind);
-      if (kind !== "put" || !hasIdentity(record, place)) return undefined;
+      if (kind === undefined || !hasContent(kind) || !hasIdentity(record, place)) return undefined;
       const mutation = { ...record, kind };
       return isWanted(mutation) ? mutation : undefined;
     };

@@ -21,7 +21,12 @@ import {
 import { readU64, writeU64 } from "../base/u64.ts";
 
 /** The kinds of change. */
-export type MutationKind = "put" | "delete" | "createCollection" | "dropCollection";
+export type MutationKind = "put" | "delete" | "createCollection" | "dropCollection" | "request";
+
+/** Whether records of this kind are read for what is in them. */
+export function hasContent(kind: MutationKind): boolean {
+  return kind === "put" || kind === "request";
+}
 
 interface Codes {
   readonly wal: WalOp;
@@ -34,13 +39,14 @@ const codes: Readonly<Record<MutationKind, Codes>> = {
   delete: { wal: walOp.delete, data: dataKind.tombstone },
   createCollection: { wal: walOp.createCollection, data: dataKind.createCollection },
   dropCollection: { wal: walOp.dropCollection, data: dataKind.dropCollection },
+  request: { wal: walOp.request, data: dataKind.request },
 };
 
 const kinds = Object.keys(codes) as MutationKind[];
 const kindsInWal = new Map<number, MutationKind>(kinds.map((kind) => [codes[kind].wal, kind]));
 const kindsInData = new Map<number, MutationKind>(kinds.map((kind) => [codes[kind].data, kind]));
 
-/** One change. A document's id is 0 in changes of collections. */
+/** One change. A document's id is 0 in changes of collections, and the hash of its key in the record of a request. */
 export interface Mutation {
   readonly kind: MutationKind;
   readonly collection: number;
@@ -48,7 +54,7 @@ export interface Mutation {
   readonly idHigh: number;
   readonly createTimeMs: number;
   readonly updateTimeMs: number;
-  /** JSON of a put, name of a new collection, empty otherwise. */
+  /** JSON of a put, name of a new collection, outcome of a request, empty otherwise. */
   readonly content: Uint8Array;
 }
 

@@ -23,11 +23,13 @@ import { diskFull } from "./disk-errors.ts";
 import { DataFile, createDataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import { dataRecordHeaderBytes } from "./data-format.ts";
-import type { Collection, DocumentIndex } from "./document-index.ts";
+import type { DocumentIndex } from "./document-index.ts";
 import type { Healing } from "./healing.ts";
 import type { IndexEntry, IndexShard } from "./index-shard.ts";
 import type { Layout } from "./layout.ts";
+import type { IndexTable } from "./index-table.ts";
 import { placeOf } from "./record-place.ts";
+import { requestsCollection } from "./request-table.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { removeIfThere } from "./wal-log.ts";
 
@@ -66,11 +68,13 @@ export async function moveLiveRecords(
   const turn = new Turn(parts.platform.clock);
   const bytesTotal = liveBytes(index);
   let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
-  for (const collection of [...index.collections]) {
-    for (const shard of collection.table.shards) {
+  index.requests.expire(parts.platform.clock.now());
+  for (const source of sourcesOf(index)) {
+    for (const shard of source.table.shards) {
       if (watch.stopped()) throw stopped();
-      const moved = await moveShard(parts, healing, collection, shard);
-      progress = { documents: progress.documents + moved.length, bytes: progress.bytes + bytesOf(moved), bytesTotal };
+      const moved = await moveShard(parts, healing, source, shard);
+      const documents = source.kind === "put" ? moved.length : 0;
+      progress = { documents: progress.documents + documents, bytes: progress.bytes + bytesOf(moved), bytesTotal };
       watch.onProgress(progress);
       await turn.pause();
     }
@@ -96,6 +100,11 @@ export function wantsCompaction(data: DataFiles, index: DocumentIndex, minBytes:
 
 /** Bytes of the records in the data files that the index points at. */
 export function liveBytes(index: DocumentIndex): number {
+  return documentBytes(index) + index.requests.recordBytes;
+}
+
+/** Of those, the bytes of the documents' records. */
+export function documentBytes(index: DocumentIndex): number {
   let live = 0;
   for (const { table } of index.collections) live += table.liveRecordBytes;
   return live;
@@ -170,18 +179,39 @@ function collectionRecords(index: DocumentIndex): Mutation[] {
   return [...records, { ...dropped, content: new Uint8Array() }];
 }
 
+/** A table whose records are copied. */
+interface Source {
+  readonly kind: "put" | "request";
+  readonly collection: number;
+  readonly table: IndexTable;
+  /** Whether it still counts. */
+  readonly isThere: () => boolean;
+}
+
+function sourcesOf(index: DocumentIndex): Source[] {
+  const collections = [...index.collections].map((collection) => ({
+    kind: "put" as const,
+    collection: collection.id,
+    table: collection.table,
+    isThere: () => index.collection(collection.id) === collection,
+  }));
+  // A table that ages meanwhile stays the same table; one that is forgotten is of no concern any more.
+  const requests = index.requests.tables.map((table) => ({
+    kind: "request" as const,
+    collection: requestsCollection,
+    table,
+    isThere: () => index.requests.tables.includes(table),
+  }));
+  return sabotaged("compaction-forgets-requests") ? collections : [...collections, ...requests];
+}
+
 interface Live {
   readonly low: number;
   readonly high: number;
   readonly entry: IndexEntry;
 }
 
-async function moveShard(
-  parts: StoreParts,
-  healing: Healing,
-  collection: Collection,
-  shard: IndexShard,
-): Promise<Live[]> {
+async function moveShard(parts: StoreParts, healing: Healing, source: Source, shard: IndexShard): Promise<Live[]> {
   const { previous } = parts.data;
   const live: Live[] = [];
   if (previous === undefined) return live;
@@ -194,7 +224,7 @@ async function moveShard(
   while (start < live.length) {
     let end = start;
     for (let bytes = 0; end < live.length && bytes < batchBytes; end++) bytes += (live[end] as Live).entry.length;
-    await moveBatch(parts, healing, collection, previous, live.slice(start, end)).catch((error: unknown) => {
+    await moveBatch(parts, healing, source, previous, live.slice(start, end)).catch((error: unknown) => {
       if (!sabotaged("compaction-drops-unreadable")) throw error;
     });
     start = end;
@@ -206,28 +236,28 @@ async function moveShard(
 async function moveBatch(
   parts: StoreParts,
   healing: Healing,
-  collection: Collection,
+  { kind, collection, table, isThere }: Source,
   previous: DataFile,
   batch: readonly Live[],
 ): Promise<void> {
-  const { data, index, committer } = parts;
+  const { data, committer } = parts;
   const records = await Promise.all(
     batch.map(async ({ low, high, entry }) => {
-      const place = placeOf(collection.id, low, high, entry, previous);
+      const place = placeOf(collection, low, high, entry, previous);
       return { entry, record: await healing.read(place) };
     }),
   );
   await committer.exclusive(async () => {
     if (committer.readOnly !== undefined) throw committer.readOnly;
-    if (index.collection(collection.id) !== collection) return;
+    if (!isThere()) return;
     const current = records.filter(({ entry, record }) => {
-      const now = collection.table.get(record.idLow, record.idHigh);
+      const now = table.get(record.idLow, record.idHigh);
       if (sabotaged("compaction-overwrites-newer")) return true;
       return now?.version === entry.version && now.parity === entry.parity;
     });
     const commits = current.map(({ record }) => ({
       version: record.version,
-      mutations: [{ ...record, kind: "put" as const }],
+      mutations: [{ ...record, kind }],
     }));
     const file = data.current;
     const bytes = encodeDataRecords(commits, file.header.salt);
@@ -241,7 +271,7 @@ async function moveBatch(
     file.accept(bytes.length);
     for (const { entry, record } of current) {
       const length = dataRecordHeaderBytes + record.content.length;
-      collection.table.set(record.idLow, record.idHigh, { ...entry, offset, length, parity: file.parity });
+      table.set(record.idLow, record.idHigh, { ...entry, offset, length, parity: file.parity });
       offset += length;
     }
   });

@@ -35,6 +35,8 @@ export const dataKind = {
   /** A new collection; content: its name. Create time and update time are its own. */
   createCollection: 3,
   dropCollection: 4,
+  /** What a request came to: see request-table.ts. */
+  request: 5,
 } as const;
 
 export type DataKind = (typeof dataKind)[keyof typeof dataKind];

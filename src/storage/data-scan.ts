@@ -22,6 +22,8 @@ import { damaged } from "./disk-errors.ts";
 import type { DocumentIndex } from "./document-index.ts";
 import type { Parity } from "./index-shard.ts";
 
+const noBytes = new Uint8Array();
+
 /** A document's record whose content fails its checksum. */
 export interface DamagedRecord {
   readonly header: DataRecordHeader;
@@ -58,6 +60,13 @@ export async function scanDataFile(
     if (sabotaged("scan-passes-over-tombstones") && kind === "delete") continue;
     if (record !== undefined) {
       index.apply({ ...record, kind }, record.version, { offset, length: record.length, parity });
+    } else if (recordHeader.kind === dataKind.request) {
+      // Its outcome is lost, but whoever repeats that request must hear that it was applied.
+      index.apply({ ...recordHeader, kind, content: noBytes }, recordHeader.version, {
+        offset,
+        length: recordHeader.length,
+        parity,
+      });
     } else if (recordHeader.kind === dataKind.live) {
       found.push({ header: recordHeader, offset, parity });
     } else {

@@ -6,6 +6,7 @@ import type { Location, Mutation } from "./commit.ts";
 import { indexNumberLimit } from "./index-shard.ts";
 import { IndexTable } from "./index-table.ts";
 import type { OrderedIds } from "./ordered-ids.ts";
+import { RequestTable } from "./request-table.ts";
 
 /** The collection that every database has; it can't be dropped. */
 export const defaultCollectionId = 0;
@@ -55,8 +56,11 @@ export class DocumentIndex {
   readonly #byName = new Map<string, Collection>();
   /** Above every collection id ever used: ids of dropped collections don't come back. */
   nextCollectionId = 1;
+  /** Records of requests. */
+  readonly requests: RequestTable;
 
-  constructor() {
+  constructor(requests: RequestTable = new RequestTable()) {
+    this.requests = requests;
     this.addCollection(new Collection(defaultCollectionId, defaultCollectionName, 0));
   }
 
@@ -92,6 +96,8 @@ export class DocumentIndex {
       this.#create(mutation, version);
     } else if (mutation.kind === "dropCollection") {
       this.#drop(mutation.collection, version);
+    } else if (mutation.kind === "request") {
+      this.requests.add(mutation.idLow, mutation.idHigh, version, mutation.createTimeMs, location);
     } else {
       this.#applyToDocument(mutation, version, location);
     }
@@ -99,6 +105,9 @@ export class DocumentIndex {
 
   /** True when applying the mutation would change nothing. */
   has(mutation: Mutation, version: number): boolean {
+    if (mutation.kind === "request") {
+      return (this.requests.get(mutation.idLow, mutation.idHigh)?.version ?? 0) >= version;
+    }
     const collection = this.#byId.get(mutation.collection);
     if (mutation.kind === "createCollection") return mutation.collection < this.nextCollectionId;
     if (collection === undefined || mutation.kind === "dropCollection") return collection === undefined;
@@ -108,7 +117,7 @@ export class DocumentIndex {
 
   /** Bytes of memory that the tables take. */
   get memoryBytes(): number {
-    let total = 0;
+    let total = this.requests.memoryBytes;
     for (const collection of this.#byId.values()) total += collection.memoryBytes;
     return total;
   }

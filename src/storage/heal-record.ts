@@ -15,7 +15,7 @@
 
 import { Turn } from "../platform/turn.ts";
 import { findInBackup } from "./backup-search.ts";
-import { encodeDataRecords, type GroupRecords, type Mutation, mutationKindOf } from "./commit.ts";
+import { encodeDataRecords, type GroupRecords, hasContent, type Mutation, mutationKindOf } from "./commit.ts";
 import {
   contentChecksumOffset,
   dataRecordHeaderBytes,
@@ -106,7 +106,7 @@ async function findInGroup(
     const record = decodeDataRecord(group.bytes, offset, group.salt);
     if (record === undefined) return undefined;
     const kind = mutationKindOf(record.kind);
-    if (kind === "put" && hasIdentity(record, place)) return { ...record, kind };
+    if (kind !== undefined && hasContent(kind) && hasIdentity(record, place)) return { ...record, kind };
     offset += record.length;
     await turn.pause();
   }

@@ -10,20 +10,22 @@
 // the snapshot gets its name. Losing a snapshot loses time only.
 
 import { checksum } from "../base/checksum.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
 import { isErrno } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { ChunkedReader, type ChunkedWriter } from "./chunked-file.ts";
 import { Collection, defaultCollectionId, DocumentIndex } from "./document-index.ts";
-import { shardCount } from "./index-table.ts";
+import { IndexTable, shardCount } from "./index-table.ts";
+import { RequestTable } from "./request-table.ts";
 import { type DataExtent, extentBytes, readExtent, writeExtent } from "./data-extent.ts";
 
 export const indexFormatVersion = 1;
 const magic = Buffer.from("DOCDBIDX", "latin1");
 const headerBytes = 28;
 const blockHeaderBytes = 16;
-const blockKind = { shard: 1, end: 2 } as const;
+const blockKind = { shard: 1, end: 2, requests: 3 } as const;
 const endFixedBytes = 20;
 const collectionFixedBytes = 21;
 
@@ -51,15 +53,18 @@ export async function writeShards(
   writeU64(header, databaseId, 16);
   header.writeUInt32LE(checksum(header.subarray(0, headerBytes - 4)), headerBytes - 4);
   await writer.write(header);
-  for (const collection of index.collections) {
+  const writeTable = async (kind: number, number: number, table: IndexTable): Promise<void> => {
     for (let shard = 0; shard < shardCount; shard++) {
-      const slots = collection.table.shards[shard]?.dump();
+      const slots = table.shards[shard]?.dump();
       if (slots === undefined || slots.length === 0) continue;
-      await writer.write(encodeBlock(blockKind.shard, collection.id, shard, slots, salt));
+      await writer.write(encodeBlock(kind, number, shard, slots, salt));
       await turn.pause();
     }
     await turn.pause();
-  }
+  };
+  for (const collection of index.collections) await writeTable(blockKind.shard, collection.id, collection.table);
+  if (sabotaged("snapshot-without-requests")) return;
+  for (const [age, table] of index.requests.tables.entries()) await writeTable(blockKind.requests, age, table);
 }
 
 /** The block that closes a snapshot: its position and the collections, all as of one moment. */
@@ -135,21 +140,35 @@ async function readSnapshot(reader: ChunkedReader, databaseId: number, turn: Tur
   const salt = header.readUInt32LE(12);
   // Collections are named only by the end block; until then the shards of each wait under its id.
   const loaded = new Map<number, Collection>();
+  const requests = [new IndexTable(), new IndexTable()] as const;
   for (;;) {
     const at = reader.offset;
     const block = await takeBlock(reader, salt);
     if (block === undefined) return `its block at offset ${at} is damaged`;
     if (block.kind === blockKind.end) {
-      return reader.atEnd ? decodeEnd(block.content, databaseId, loaded) : "something follows its end block";
+      return reader.atEnd
+        ? decodeEnd(block.content, databaseId, loaded, new RequestTable(...requests))
+        : "something follows its end block";
     }
-    const collection = loaded.get(block.collection) ?? new Collection(block.collection, "", 0);
-    loaded.set(block.collection, collection);
-    const isShard = block.kind === blockKind.shard && block.shard < shardCount;
-    if (!isShard || !collection.table.shard(block.shard).load(block.content)) {
+    const table = tableOf(block, loaded, requests);
+    if (table === undefined || block.shard >= shardCount || !table.shard(block.shard).load(block.content)) {
       return `its block at offset ${at} makes no sense`;
     }
     await turn.pause();
   }
+}
+
+/** The table that a block has a shard of, or undefined when it is of another kind. */
+function tableOf(
+  { kind, collection }: Block,
+  loaded: Map<number, Collection>,
+  requests: readonly IndexTable[],
+): IndexTable | undefined {
+  if (kind === blockKind.requests) return requests[collection];
+  if (kind !== blockKind.shard) return undefined;
+  const known = loaded.get(collection) ?? new Collection(collection, "", 0);
+  loaded.set(collection, known);
+  return known.table;
 }
 
 interface Block {
@@ -173,7 +192,12 @@ async function takeBlock(reader: ChunkedReader, salt: number): Promise<Block | u
   };
 }
 
-function decodeEnd(bytes: Buffer, databaseId: number, loaded: Map<number, Collection>): LoadedSnapshot | string {
+function decodeEnd(
+  bytes: Buffer,
+  databaseId: number,
+  loaded: Map<number, Collection>,
+  requests: RequestTable,
+): LoadedSnapshot | string {
   const senseless = "its end makes no sense";
   if (bytes.length < endFixedBytes) return senseless;
   const replayFrom = readU64(bytes, 0);
@@ -189,7 +213,7 @@ function decodeEnd(bytes: Buffer, databaseId: number, loaded: Map<number, Collec
     if (extent === undefined) return senseless;
     extents.push(extent);
   }
-  const index = new DocumentIndex();
+  const index = new DocumentIndex(requests);
   for (let count = collections; count > 0; count--) {
     const start = offset + collectionFixedBytes;
     const nameEnd = start + (bytes[start - 1] ?? 0);

@@ -3,8 +3,10 @@
 // at all is ours.
 
 import type { DocDBError } from "../base/errors.ts";
+import type { Hash64 } from "../base/hash.ts";
+import { sabotaged } from "../base/sabotage.ts";
 import type { Turn } from "../platform/turn.ts";
-import { liveBytes } from "./compaction.ts";
+import { documentBytes } from "./compaction.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { dataRecordHeaderBytes, type DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
@@ -17,6 +19,7 @@ import type { IdOrder } from "./id-order.ts";
 import { ReadLeases } from "./read-leases.ts";
 import { readRuns, type Wanted } from "./read-runs.ts";
 import { placeOf } from "./record-place.ts";
+import { requestsCollection } from "./request-table.ts";
 import { type Located, type Snapshot, Snapshots, type SnapshotStats } from "./snapshots.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
@@ -138,7 +141,7 @@ export class Store {
     return {
       version: this.visibleVersion,
       documents,
-      jsonBytes: liveBytes(index) - documents * dataRecordHeaderBytes,
+      jsonBytes: documentBytes(index) - documents * dataRecordHeaderBytes,
       collections: index.collectionCount,
       tombstones,
       indexBytes: index.memoryBytes,
@@ -198,6 +201,21 @@ export class Store {
     );
   }
 
+  /** Whether there is a record of a request with this hash. */
+  hasRequest({ low, high }: Hash64): boolean {
+    return this.index.requests.get(low, high) !== undefined && !sabotaged("requests-not-recalled");
+  }
+
+  /** Reads the record of a request with this hash, if there is one. DOCUMENT_CORRUPT when it is damaged. */
+  async readRequest({ low, high }: Hash64): Promise<DataRecord | undefined> {
+    return await this.reading(async () => {
+      const entry = this.index.requests.get(low, high);
+      if (entry === undefined) return undefined;
+      const file = this.#parts.data.withParity(entry.parity);
+      return await this.healing.read(placeOf(requestsCollection, low, high, entry, file));
+    });
+  }
+
   /**
    * The ids in a collection in order: those that readers of now or of an open snapshot may find. Built at the first
    * call, in turns of `turn`; kept up from then on.
@@ -247,7 +265,8 @@ export class Store {
     let at = offset;
     for (const mutation of commit.mutations) {
       const length = dataBytesOf(mutation);
-      this.#snapshots.keepReplaced(mutation, commit.version);
+      if (mutation.kind === "request") this.index.requests.expire(mutation.createTimeMs);
+      else this.#snapshots.keepReplaced(mutation, commit.version);
       this.index.apply(mutation, commit.version, { offset: at, length, parity });
       this.healing.noteChange(mutation);
       at += length;

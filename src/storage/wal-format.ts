@@ -34,7 +34,7 @@ const groupPayloadBytes = 24;
 export const groupRecordBytes: number = recordOverheadBytes + groupPayloadBytes;
 
 /**
- * What a record says. The first four are mutations; their payload is create time u64, update time u64 (ms), content.
+ * What a record says. The first five are mutations; their payload is create time u64, update time u64 (ms), content.
  * A PUT's content is JSON, a new collection's its name, and `collection` its id; the others have none.
  */
 export const walOp = {
@@ -42,6 +42,7 @@ export const walOp = {
   delete: 2,
   createCollection: 3,
   dropCollection: 4,
+  request: 5,
   /**
    * Opens a group. Payload: base version u64, durable offset u64, bytes of the group's other records u32, commits u32.
    */

@@ -10,7 +10,7 @@ import { isErrno, readFully } from "../platform/file-io.ts";
 import type { File, FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { ChunkedReader } from "./chunked-file.ts";
-import { dataBytesOf, type Mutation, mutationOf } from "./commit.ts";
+import { dataBytesOf, hasContent, type Mutation, mutationOf } from "./commit.ts";
 import { type Layout, olderSegments } from "./layout.ts";
 import type { RecordIdentity } from "./record-place.ts";
 import {
@@ -131,7 +131,7 @@ async function searchGroup(
 
 function isWanted(mutation: Mutation, wanted: RecordIdentity): boolean {
   return (
-    mutation.kind === "put" &&
+    hasContent(mutation.kind) &&
     mutation.idLow === wanted.idLow &&
     mutation.idHigh === wanted.idHigh &&
     mutation.collection === wanted.collection &&

@@ -6,18 +6,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { type Client, Metadata, type ServiceError, status, type StatusObject } from "@grpc/grpc-js";
 import test from "ava";
-import { CollectionServiceService } from "../../gen/docdb/v1/collection.ts";
-import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
-import {
-  BatchWriteRequest,
-  CreateDocumentRequest,
-  DeleteDocumentRequest,
-  DocumentServiceService,
-  UpdateDocumentRequest,
-  WriteOperation,
-} from "../../gen/docdb/v1/document.ts";
 import { temporaryServer } from "../server/temporary-server.ts";
-import { call, decodeFailure, type Failure, failureOf, rawMethod } from "./calls.ts";
+import { call, decodeFailure, type Failure, rawMethod } from "./calls.ts";
 
 /** The RPCs that answer NOT_IMPLEMENTED, as the README lists them. */
 const missing = ["OperationsService/GetMetrics", "OperationsService/VerifyDatabase"];
@@ -66,30 +56,6 @@ test("every RPC of ours works or says NOT_IMPLEMENTED", async (t) => {
   }
   t.deepEqual(refusing.toSorted(), missing);
   t.is(working, 29);
-});
-
-test("request_id is refused wherever it is set, and nothing is done", async (t) => {
-  const client = await temporaryServer(t);
-  await call(client, DatabaseServiceService.createDatabase, { database: "d" });
-  const service = DocumentServiceService;
-  const fields = { database: "d", requestId: "r" };
-  const operations = [WriteOperation.fromPartial({ operation: { $case: "create", value: { json: "1" } } })];
-  const calls = [
-    call(client, service.createDocument, CreateDocumentRequest.create({ ...fields, json: "1" })),
-    call(
-      client,
-      service.updateDocument,
-      UpdateDocumentRequest.create({ ...fields, id: 1n, json: "1", allowMissing: true }),
-    ),
-    call(client, service.deleteDocument, DeleteDocumentRequest.create({ ...fields, id: 1n, allowMissing: true })),
-    call(client, service.batchWrite, BatchWriteRequest.create({ ...fields, operations })),
-  ];
-  for (const failure of await Promise.all(calls.map(failureOf))) {
-    t.like(failure, { status: status.UNIMPLEMENTED, reason: "NOT_IMPLEMENTED" });
-    t.regex(failure.message, /request_id/);
-  }
-  const names = { database: "d", collection: "" };
-  t.is((await call(client, CollectionServiceService.getCollection, names)).collection?.documents, 0n);
 });
 
 test("a method of no service is UNIMPLEMENTED", async (t) => {

@@ -5,6 +5,7 @@ import { plant, type Sabotage } from "../../src/base/sabotage.ts";
 import { runModel } from "../model/model-run.ts";
 import { runTrial } from "./damage-trial.ts";
 import { runEveryPoint } from "./every-point.ts";
+import { runRequests } from "./request-run.ts";
 import { runSeed } from "./simulated-run.ts";
 
 /** The suites that hunt; a run with a number throws when it finds something. */
@@ -12,6 +13,7 @@ const suites = {
   simulation: runSeed,
   exhaustive: runEveryPoint,
   damage: runTrial,
+  requests: runRequests,
   model: (number: number) => runModel(number, 100),
 } as const satisfies Record<string, (number: number) => Promise<unknown>>;
 
@@ -66,6 +68,9 @@ const hunts: Readonly<Record<HuntedDefect, Hunt>> = {
   "healing-without-wal": { suite: "simulation", runs: 1000 },
   "read-without-identity": { suite: "damage", runs: 1000 },
   "old-versions-reclaimed-early": { suite: "simulation", runs: 1000, quick: true },
+  "requests-not-recalled": { suite: "requests", runs: 20, quick: true },
+  "snapshot-without-requests": { suite: "requests", runs: 100, quick: true },
+  "compaction-forgets-requests": { suite: "requests", runs: 100, quick: true },
   "validated-without-pending": { suite: "model", runs: 20, quick: true },
 };
 

@@ -4,6 +4,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import test, { type ExecutionContext } from "ava";
+import { hash64 } from "../../src/base/hash.ts";
 import { Catalog } from "../../src/engine/catalog.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import { Turn } from "../../src/platform/turn.ts";
@@ -97,6 +98,8 @@ test("a data file", async (t) => {
   t.deepEqual(await machine.run(scan()), []);
   t.is(index.collectionNamed("users")?.table.live, 1);
   t.is(index.collection(0)?.table.tombstones, 1);
+  const { low, high } = hash64(Buffer.from("sample"));
+  t.is(index.requests.get(low, high)?.version, 9);
 });
 
 test("an index snapshot", async (t) => {
@@ -123,6 +126,8 @@ test("an index snapshot", async (t) => {
     deleted: false,
     createTimeMs: 1_700_000_000_000,
   });
+  const { low, high } = hash64(Buffer.from("sample"));
+  t.is(loaded.index.requests.get(low, high)?.length, dataRecordHeaderBytes + 36);
   return undefined;
 });
 

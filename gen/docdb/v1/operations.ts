@@ -413,7 +413,13 @@ export interface Limits {
     | Duration
     | undefined;
   /** The greatest age of a snapshot, which bounds scans and transactions. */
-  snapshotAge: Duration | undefined;
+  snapshotAge:
+    | Duration
+    | undefined;
+  /** Operations of one patch. */
+  patchOperations: number;
+  /** Later requests to the same database after which the outcome of a `request_id` may be forgotten sooner. */
+  requestsKept: number;
 }
 
 /** DatabaseStats describes one database. */
@@ -2168,6 +2174,8 @@ function createBaseLimits(): Limits {
     pendingWriteBytes: 0n,
     transactionIdleTimeout: undefined,
     snapshotAge: undefined,
+    patchOperations: 0,
+    requestsKept: 0,
   };
 }
 
@@ -2223,6 +2231,12 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.snapshotAge !== undefined) {
       Duration.encode(message.snapshotAge, writer.uint32(106).fork()).join();
+    }
+    if (message.patchOperations !== 0) {
+      writer.uint32(112).uint32(message.patchOperations);
+    }
+    if (message.requestsKept !== 0) {
+      writer.uint32(120).uint32(message.requestsKept);
     }
     return writer;
   },
@@ -2344,6 +2358,22 @@ export const Limits: MessageFns<Limits> = {
             message.snapshotAge = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.patchOperations = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.requestsKept = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2419,6 +2449,16 @@ export const Limits: MessageFns<Limits> = {
         : isSet(object.snapshot_age)
         ? Duration.fromJSON(object.snapshot_age)
         : undefined,
+      patchOperations: isSet(object.patchOperations)
+        ? globalThis.Number(object.patchOperations)
+        : isSet(object.patch_operations)
+        ? globalThis.Number(object.patch_operations)
+        : 0,
+      requestsKept: isSet(object.requestsKept)
+        ? globalThis.Number(object.requestsKept)
+        : isSet(object.requests_kept)
+        ? globalThis.Number(object.requests_kept)
+        : 0,
     };
   },
 
@@ -2463,6 +2503,12 @@ export const Limits: MessageFns<Limits> = {
     if (message.snapshotAge !== undefined) {
       obj.snapshotAge = Duration.toJSON(message.snapshotAge);
     }
+    if (message.patchOperations !== 0) {
+      obj.patchOperations = Math.round(message.patchOperations);
+    }
+    if (message.requestsKept !== 0) {
+      obj.requestsKept = Math.round(message.requestsKept);
+    }
     return obj;
   },
 
@@ -2497,6 +2543,8 @@ export const Limits: MessageFns<Limits> = {
     message.snapshotAge = (object.snapshotAge !== undefined && object.snapshotAge !== null)
       ? Duration.fromPartial(object.snapshotAge)
       : undefined;
+    message.patchOperations = object.patchOperations ?? 0;
+    message.requestsKept = object.requestsKept ?? 0;
     return message;
   },
 };

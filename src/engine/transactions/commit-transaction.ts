@@ -10,6 +10,8 @@ import type { Clock } from "../../platform/platform.ts";
 import { Turn } from "../../platform/turn.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { CommittedTransaction, ExecutionContext } from "../commands.ts";
+import type { Request } from "../requests/request.ts";
+import { requestMutation } from "../requests/request-record.ts";
 import type { Transaction } from "./transaction.ts";
 import { type NewestState, Validation } from "./validation.ts";
 
@@ -28,6 +30,7 @@ export interface CommitPath {
 export async function commitTransaction(
   transaction: Transaction,
   path: CommitPath,
+  request: Request | undefined,
   context?: ExecutionContext,
 ): Promise<CommittedTransaction> {
   if (transaction.writes.count === 0) return { version: 0, commitTimeMs: 0 };
@@ -53,6 +56,7 @@ export async function commitTransaction(
     const commitTimeMs = path.clock.now();
     const mutations = transaction.mutationsAt(commitTimeMs);
     if (mutations.length > 0) {
+      if (request !== undefined) mutations.push(requestMutation(request, [], commitTimeMs));
       const { version, done } = path.commit(mutations);
       context?.releaseSlot?.();
       await done;

@@ -13,11 +13,11 @@ import type {
   ExecutionContext,
   Outcome,
   Result,
-  WriteOperation,
 } from "../commands.ts";
 import { atOperation, checkSize } from "../document-writer.ts";
 import { inParallel } from "../in-parallel.ts";
 import { prepare, type PreparedOperation } from "../prepared-operation.ts";
+import { requestOf } from "../requests/request.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -68,14 +68,17 @@ async function run(transaction: Transaction, command: DocumentCommand, clock: Cl
       return await transaction.scan(command.collection, { from, reverse, documents, bytes });
     }
     case "writeDocument": {
-      const [stamp] = await transaction.write([prepare(command.operation)], clock.now());
-      return stamp as DocumentStamp;
+      const { operation, requestId } = command;
+      const stamps = await transaction.requests.once(requestOf(requestId, [operation]), () =>
+        transaction.write([prepare(operation)], clock.now()),
+      );
+      return stamps[0] as DocumentStamp;
     }
     case "batchWrite":
       return {
         outcomes: command.atomic
-          ? await writeAtomic(transaction, command.operations, clock)
-          : await writeEach(transaction, command.operations, clock),
+          ? await writeAtomic(transaction, command, clock)
+          : await writeEach(transaction, command, clock),
       };
   }
 }
@@ -95,10 +98,12 @@ async function batchGet(
   });
 }
 
+type Batch = Command<"batchWrite">;
+
 /** All of them or none; the error says which one failed. */
 async function writeAtomic(
   transaction: Transaction,
-  operations: readonly WriteOperation[],
+  { operations, requestId }: Batch,
   clock: Clock,
 ): Promise<Outcome<DocumentStamp>[]> {
   checkSize(operations);
@@ -112,21 +117,25 @@ async function writeAtomic(
     }
     await turn.pause();
   }
-  const stamps = await transaction.write(prepared, clock.now(), atOperation);
+  const stamps = await transaction.requests.once(requestOf(requestId, operations), () =>
+    transaction.write(prepared, clock.now(), atOperation),
+  );
   return stamps.map((value) => ({ ok: true, value }));
 }
 
 async function writeEach(
   transaction: Transaction,
-  operations: readonly WriteOperation[],
+  { operations, requestId }: Batch,
   clock: Clock,
 ): Promise<Outcome<DocumentStamp>[]> {
   checkSize(operations);
   const turn = new Turn(clock);
   const outcomes: Outcome<DocumentStamp>[] = [];
-  for (const operation of operations) {
+  for (const [position, operation] of operations.entries()) {
     try {
-      const [value] = await transaction.write([prepare(operation)], clock.now());
+      const [value] = await transaction.requests.once(requestOf(requestId, [operation], position), () =>
+        transaction.write([prepare(operation)], clock.now()),
+      );
       outcomes.push({ ok: true, value: value as DocumentStamp });
     } catch (error) {
       if (!(error instanceof DocDBError)) throw error;

@@ -5,6 +5,8 @@ import type { Mutation } from "../../storage/commit.ts";
 import type { Store } from "../../storage/store.ts";
 import type { Collections } from "../collections.ts";
 import type { PendingWrites } from "../pending.ts";
+import { requestForCommit } from "../requests/request.ts";
+import type { Requests } from "../requests/requests.ts";
 import type { Submitter } from "../submitter.ts";
 import { commitTransaction } from "./commit-transaction.ts";
 import type { RecentChanges } from "./recent-changes.ts";
@@ -15,6 +17,7 @@ import type { NewestState } from "./validation.ts";
 export interface HostParts {
   readonly store: Store;
   readonly collections: Collections;
+  readonly requests: Requests;
   readonly pending: PendingWrites;
   readonly changes: RecentChanges;
   readonly submitter: Submitter;
@@ -23,7 +26,7 @@ export interface HostParts {
 }
 
 export function transactionHost(parts: HostParts): TransactionHost {
-  const { store, submitter, clock, random } = parts;
+  const { store, requests, submitter, clock, random } = parts;
   const newest = newestState(parts);
   const path = {
     clock,
@@ -40,8 +43,11 @@ export function transactionHost(parts: HostParts): TransactionHost {
     clock,
     random,
     openView: () => openSnapshotView(store, clock),
-    commit: (transaction, _requestId, context) => commitTransaction(transaction, path, context),
-    recall: () => undefined,
+    commit: (transaction, requestId, context) => {
+      const request = requestId === "" ? undefined : requestForCommit(requestId, transaction.id);
+      return commitTransaction(transaction, path, request, context);
+    },
+    recall: async (transactionId, requestId) => await requests.recall(requestForCommit(requestId, transactionId)),
   };
 }
 

@@ -13,6 +13,7 @@ import type { DocumentState } from "../pending.ts";
 import type { PreparedOperation } from "../prepared-operation.ts";
 import { type ContentSource, StoredContents } from "../stored-contents.ts";
 import { type DocumentStates, WritePlan } from "../write-plan.ts";
+import { AnsweredRequests } from "./answered-requests.ts";
 import { endOf, mergedPage, type OwnWrite } from "./merged-page.ts";
 import { ReadSet } from "./read-set.ts";
 import type { NewestState } from "./validation.ts";
@@ -38,6 +39,7 @@ export class Transaction implements DocumentStates {
   readonly view: SnapshotView;
   readonly readSet: ReadSet = new ReadSet();
   readonly writes: WriteBuffer = new WriteBuffer();
+  readonly requests: AnsweredRequests = new AnsweredRequests();
   readonly #newest: NewestState;
   /** Where patches find what they patch. */
   readonly #source: ContentSource = {
@@ -56,7 +58,7 @@ export class Transaction implements DocumentStates {
   }
 
   get memoryBytes(): number {
-    return this.writes.memoryBytes + this.readSet.memoryBytes;
+    return this.writes.memoryBytes + this.readSet.memoryBytes + this.requests.memoryBytes;
   }
 
   /** Throws SNAPSHOT_TOO_OLD when the transaction has lost its snapshot. */

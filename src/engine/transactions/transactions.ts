@@ -10,6 +10,7 @@ import { DocDBError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock, Randomness, Timer } from "../../platform/platform.ts";
 import type { CommittedTransaction, ExecutionContext, Isolation } from "../commands.ts";
+import { checkRequestId } from "../requests/request.ts";
 import { EndedTransactions } from "./ended-transactions.ts";
 import { type SnapshotView, Transaction } from "./transaction.ts";
 import type { NewestState } from "./validation.ts";
@@ -24,7 +25,7 @@ export interface TransactionHost {
   /** Applies the writes of a transaction. TRANSACTION_CONFLICT. */
   commit(transaction: Transaction, requestId: string, context?: ExecutionContext): Promise<CommittedTransaction>;
   /** The outcome of an earlier commit of this transaction with this request id, if it is on record. */
-  recall(transactionId: string, requestId: string): CommittedTransaction | undefined;
+  recall(transactionId: string, requestId: string): Promise<CommittedTransaction | undefined>;
 }
 
 interface Open {
@@ -124,8 +125,11 @@ export class Transactions {
       context?.releaseSlot?.();
       return await known;
     }
-    const recalled = requestId === "" ? undefined : this.#host.recall(id, requestId);
-    if (recalled !== undefined) return recalled;
+    checkRequestId(requestId);
+    if (!this.#open.has(id) && requestId !== "") {
+      const recalled = await this.#host.recall(id, requestId);
+      if (recalled !== undefined) return recalled;
+    }
     const open = this.#find(id);
     open.ending = true;
     open.timer?.cancel();

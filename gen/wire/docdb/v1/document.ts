@@ -4138,6 +4138,13 @@ export const PatchOperation: MessageFns<PatchOperation> = {
  * repeated without being applied twice; and a `transaction_id`. A read with a `transaction_id` sees that transaction's
  * snapshot and its own writes.
  *
+ * A `request_id` is any text that no other request to the database has; a UUID does. The outcome of the request that
+ * had it is part of the commit that it made, so it survives restarts. It is kept for at least 10 minutes, as long as no
+ * more than 262,144 others follow in that time (GetStats has these limits). A repetition that comes while the first is
+ * still at work waits for it. A request that failed was not applied and leaves nothing behind: its repetition is judged
+ * anew. In a BatchWrite that isn't `atomic` this holds for each operation by itself. In a transaction it lasts as long
+ * as the transaction. The same id with another request is INVALID_ARGUMENT (REQUEST_ID_REUSED).
+ *
  * The same number means the same field in all requests here: database 1, collection 2, id 3, content 4, precondition 5,
  * request_id 6, transaction_id 7.
  *
@@ -4146,6 +4153,7 @@ export const PatchOperation: MessageFns<PatchOperation> = {
  * - DATA_LOSS (DATABASE_CORRUPT): the database can't be opened without losing documents;
  * and with those that DatabaseService lists for every RPC. Any mutation may end with
  * - INVALID_ARGUMENT (INVALID_JSON, INVALID_UTF8, JSON_TOO_DEEP, INVALID_ID): what the request says can't be stored;
+ * - INVALID_ARGUMENT (REQUEST_ID_REUSED): the `request_id` belongs to another request;
  * - FAILED_PRECONDITION (DATABASE_READ_ONLY): a failing disk or damaged files forbid writes; reads go on;
  * - FAILED_PRECONDITION (VERSION_MISMATCH): the precondition doesn't hold; ErrorInfo tells the document's version;
  * - RESOURCE_EXHAUSTED (DOCUMENT_TOO_LARGE): over 16 MiB of JSON;

@@ -1,0 +1,78 @@
+// Where the records of requests stand: what a client's `request_id` came to, kept for a while, so that a repetition has
+// the same outcome instead of being applied again. A record is found by the 64-bit hash of its request's key, which is
+// the id of the record; the key itself is in its content.
+//
+// Two tables make the while: new records go into the young one. When that has been filled for `requestRetentionMs`, or
+// is full, it becomes the old one, and the old one is forgotten as a whole. So a record is kept for at least that long,
+// as long as no more than `requestsKept` come after it, and at most twice as long while requests come.
+
+import { limits } from "../base/limits.ts";
+import type { IndexEntry, Parity } from "./index-shard.ts";
+import { IndexTable } from "./index-table.ts";
+
+/** The number that stands in records of requests for a collection: no collection has it. */
+export const requestsCollection = 0xffff_ffff;
+
+export class RequestTable {
+  #young: IndexTable;
+  #old: IndexTable;
+  #youngCount: number;
+  /** No record of the young table came before; undefined until the clock was asked. */
+  #youngSinceMs: number | undefined;
+
+  constructor(young: IndexTable = new IndexTable(), old: IndexTable = new IndexTable()) {
+    this.#young = young;
+    this.#old = old;
+    this.#youngCount = young.live;
+  }
+
+  /** Both tables, the young one first: one that is walked through in this order misses nothing that ages meanwhile. */
+  get tables(): readonly [IndexTable, IndexTable] {
+    return [this.#young, this.#old];
+  }
+
+  get memoryBytes(): number {
+    return this.#young.memoryBytes + this.#old.memoryBytes;
+  }
+
+  /** Bytes of the records in the data files. */
+  get recordBytes(): number {
+    return this.#young.liveRecordBytes + this.#old.liveRecordBytes;
+  }
+
+  get(low: number, high: number): IndexEntry | undefined {
+    return this.#young.get(low, high) ?? this.#old.get(low, high);
+  }
+
+  /**
+   * Adds a record; one that it has already, in this version or a later one, is passed over. Whoever adds new ones, and
+   * not what recovery finds, calls `expire` before.
+   */
+  add(low: number, high: number, version: number, createTimeMs: number, place: Place): void {
+    const known = this.get(low, high);
+    if (known !== undefined && known.version >= version) return;
+    if (this.#young.get(low, high) === undefined) this.#youngCount++;
+    const { offset, length, parity } = place;
+    this.#young.set(low, high, { offset, length, parity, version, createTimeMs, deleted: false });
+  }
+
+  /** Forgets what has been kept long enough. */
+  expire(nowMs: number): void {
+    // What recovery found counts from the first look at the clock.
+    this.#youngSinceMs ??= nowMs;
+    const age = nowMs - this.#youngSinceMs;
+    if (age < limits.requestRetentionMs && this.#youngCount < limits.requestsKept) return;
+    // Nothing came into the young table after its time: in twice that time all of it has been kept long enough.
+    this.#old = age < 2 * limits.requestRetentionMs ? this.#young : new IndexTable();
+    this.#young = new IndexTable();
+    this.#youngCount = 0;
+    this.#youngSinceMs = nowMs;
+  }
+}
+
+/** Where a record stands. */
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+  readonly parity: Parity;
+}
