@@ -26,8 +26,9 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   scheduler: ["base", "telemetry", "platform", "engine"],
   rpc: ["base", "telemetry", "platform", "engine", "scheduler", "gen", "gen/wire"],
   server: ["base", "telemetry", "platform", "storage", "engine", "scheduler", "rpc", "gen", "gen/wire"],
+  offline: ["base", "telemetry", "platform", "storage", "engine"],
   client: ["base", "telemetry", "gen"],
-  cli: ["base", "telemetry", "client", "server", "gen"],
+  cli: ["base", "telemetry", "client", "server", "offline", "gen"],
 };
 
 /** Layers that run on simulated machines too: what they need of the world comes through `platform/`. */

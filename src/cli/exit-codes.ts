@@ -10,6 +10,8 @@ export const exitCodes = {
   conflict: 6,
   invalid: 7,
   unreachable: 9,
+  damaged: 10,
+  blemished: 11,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -23,7 +25,9 @@ Exit codes:
   5  no such database, collection or document
   6  a conflict: it exists already, is at another version, isn't empty, or takes no writes
   7  invalid: not JSON, a bad name or id, or too large
-  9  the server can't be reached, or doesn't take work now`;
+  9  the server can't be reached, or doesn't take work now
+ 10  verify, check: something that was acknowledged is damaged
+ 11  verify, check: nothing is lost, but something is damaged that has to be rebuilt`;
 
 export function exitCodeOf(error: DocDBError): ExitCode {
   if (error.code === "DOCUMENT_TOO_LARGE") return exitCodes.invalid;

@@ -18,6 +18,7 @@ import { asDocDBError, endWithReader, sayError } from "./output.ts";
 import { addPatchCommand } from "./patch-command.ts";
 import { addStatsCommand } from "./stats-command.ts";
 import { addUpdateCommand } from "./update-command.ts";
+import { addVerifyCommand } from "./verify-command.ts";
 
 const help = `
 A server must run: start one with \`docdb serve\`, and read \`docdb serve --help\`.
@@ -54,8 +55,17 @@ async function programFor(args: readonly string[]): Promise<Command> {
   addStatsCommand(program);
   addImportCommand(program);
   addExportCommand(program);
+  addVerifyCommand(program);
+  await addOfflineCommands(program, args);
   addHealCommands(program);
   return program;
+}
+
+/** Only who works on files loads the code for them. */
+async function addOfflineCommands(program: Command, args: readonly string[]): Promise<void> {
+  if (!args.every((arg) => arg.startsWith("-")) && !args.includes("check") && !args.includes("help")) return;
+  const { addCheckCommand } = await import("./check-command.ts");
+  addCheckCommand(program);
 }
 
 function endOf(error: unknown, json: boolean): number {

@@ -8,6 +8,7 @@ import type { CallOptions, Connection } from "./connection.ts";
 import { Healing } from "./healing.ts";
 import { runTransaction } from "./run-transaction.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
+import { verify, type VerifyProgress } from "./verify.ts";
 
 /** What a checkpoint did. */
 export interface CheckpointResult {
@@ -55,6 +56,14 @@ export class Database {
    */
   transaction<R>(work: (tx: Transaction) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
     return runTransaction(this.#connection, this.name, work, options);
+  }
+
+  /**
+   * Reads every byte of the database's files on the server, and yields what isn't as it should be, with the progress,
+   * about every half a second; at last a message with `done`. It changes nothing. Leaving the loop stops it.
+   */
+  verify(options: CallOptions = {}): AsyncGenerator<VerifyProgress, void, void> {
+    return verify(this.#connection, this.name, options);
   }
 
   /** Writes a checkpoint now, so that a recovery has less to replay. The server does so by itself now and then. */

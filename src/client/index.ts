@@ -19,4 +19,5 @@ export { type JsonPatchOperation, type JsonPath, type Patch, PatchOperations } f
 export type { ScanOptions } from "./scan.ts";
 export type { DatabaseStats, ErrorCount, OpenDatabaseStats, ServerStats } from "./stats.ts";
 export type { Precondition } from "./precondition.ts";
+export type { Finding, Severity, VerifyProgress } from "./verify.ts";
 export { type Isolation, Transaction, type TransactionOptions } from "./transaction.ts";

@@ -57,7 +57,7 @@ export class Catalog {
       await catalog.#replace(new Map(), 1);
       return catalog;
     }
-    const decoded = decode(bytes);
+    const decoded = decodeCatalog(bytes);
     if (typeof decoded === "string") {
       const message = `The catalog ${path} can't be used: ${decoded}. Nothing was changed. Restore it from a backup.`;
       throw new DocDBError("DATABASE_CORRUPT", message, { metadata: { path } });
@@ -157,7 +157,8 @@ function encode(entries: readonly CatalogEntry[], nextId: number): Buffer {
   return bytes;
 }
 
-function decode(bytes: Buffer): { entries: CatalogEntry[]; nextId: number } | string {
+/** What a catalog file says, or why it can't be used. */
+export function decodeCatalog(bytes: Buffer): { entries: CatalogEntry[]; nextId: number } | string {
   if (bytes.length < headerBytes + 4 || !bytes.subarray(0, 8).equals(magic)) return "it does not start as a catalog";
   const end = bytes.length - 4;
   if (bytes.readUInt32LE(end) !== checksum(bytes.subarray(0, end))) return "it fails its checksum";

@@ -5,6 +5,10 @@
 // Unix epoch, JSON is the exact bytes of its text. Whoever makes a command gives its buffers away until the result is
 // there; whoever gets a result owns its buffers.
 
+import type { Finding, Verification } from "../storage/verify/finding.ts";
+
+export type { Finding, Verification };
+
 /** The collection that an empty name means. Every database has it; it can't be created or dropped. */
 export const defaultCollection = "_default";
 
@@ -197,6 +201,8 @@ export interface CommandTable {
   healDatabase: { request: { database: string }; result: HealProgress };
   /** What was healed since the database was opened, which this does; of all open databases when none is named. */
   getHealingStats: { request: { database: string }; result: { databases: readonly HealingStats[] } };
+  /** Reads every byte of the database's files; tells `verification` what isn't as it should be. Changes nothing. */
+  verifyDatabase: { request: { database: string }; result: Record<never, never> };
   /** Writes a checkpoint: what was committed before it needs no replay. */
   checkpointDatabase: { request: { database: string }; result: { version: number; durationMs: number } };
   /** Gives back the space of what was replaced or deleted; reads and writes go on. Joins one that is under way. */
@@ -304,6 +310,8 @@ export interface ExecutionContext {
   readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
   /** Told how far `healDatabase` has come. */
   readonly onHealProgress?: ((progress: HealProgress) => void) | undefined;
+  /** Told what `verifyDatabase` finds. */
+  readonly verification?: Verification | undefined;
 }
 
 /** How far a check of all documents has come, and what it found. */

@@ -12,6 +12,7 @@ import type { Healing } from "../storage/healing.ts";
 import { Store } from "../storage/store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
 import type { CompactionResult } from "../storage/upkeep.ts";
+import type { VerifySink } from "../storage/verify/finding.ts";
 import { Collections } from "./collections.ts";
 import type { CompactionProgress } from "./commands.ts";
 import { DocumentReader } from "./document-reader.ts";
@@ -90,6 +91,11 @@ export class Database {
   /** Gives back the space of what was replaced or deleted. */
   compact(onProgress?: (progress: CompactionProgress) => void): Promise<CompactionResult> {
     return this.#store.upkeep.compact(onProgress);
+  }
+
+  /** Reads every byte of the files and reports what isn't as it should be. */
+  verify(sink: VerifySink, onTotal: (bytes: number) => void): Promise<void> {
+    return this.#store.verify(sink, onTotal);
   }
 
   /** Asks work that may take long, such as a compaction, to end soon. */

@@ -5,6 +5,7 @@ import type { Command, CommandName, ExecutionContext, Result } from "./commands.
 import type { Database } from "./database.ts";
 import { isDocumentCommand, runInTransaction } from "./transactions/run-in-transaction.ts";
 import { healDatabase, healDocument } from "./heal-commands.ts";
+import { verifyDatabase } from "./verify-command.ts";
 
 type AdministrativeCommand =
   | "getHealingStats"
@@ -76,6 +77,10 @@ export async function runInDatabase(
       return await healDocument(database, command, context);
     case "healDatabase":
       return await healDatabase(database, context);
+    case "verifyDatabase":
+      context?.releaseSlot?.();
+      await verifyDatabase(database, context);
+      return {};
     case "compactDatabase":
       context?.releaseSlot?.();
       return await database.compact(context?.onProgress);

@@ -33,6 +33,7 @@ const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
   "getDocument",
   "batchGetDocuments",
   "listDocuments",
+  "verifyDatabase",
   // Nobody learns its id, and it times out.
   "beginTransaction",
   "openSnapshot",
@@ -42,7 +43,7 @@ const readingCommands: ReadonlySet<CommandName> = new Set<CommandName>([
 ]);
 
 /** Who is told how far a command has come. */
-export type ProgressWatch = Pick<ExecutionContext, "onProgress" | "onHealProgress">;
+export type ProgressWatch = Pick<ExecutionContext, "onProgress" | "onHealProgress" | "verification">;
 
 /**
  * grpc-js ends a call whose deadline passed with a bare status. We answer this much earlier (a quarter of the time

@@ -1,13 +1,15 @@
-// docdb.v1.OperationsService: for whoever runs the server. So far it has statistics, checkpoints and compaction.
+// docdb.v1.OperationsService: for whoever runs the server. So far it has statistics, checkpoints, compaction and
+// verification.
 
 import { CompactDatabaseResponse, CompactionPhase } from "../../gen/docdb/v1/operations.ts";
 import type { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
 import type { CompactionProgress } from "../engine/commands.ts";
 import type { CallEnvironment } from "./call-context.ts";
-import { missingRpc, missingStream } from "./not-implemented.ts";
+import { missingRpc } from "./not-implemented.ts";
 import type { Handlers } from "./service.ts";
 import { durationOf, endsWithin } from "./times.ts";
 import { statsOnWire } from "./statistics.ts";
+import { VerifyProgress } from "./verify-progress.ts";
 
 /** Time between two messages of progress. */
 const progressMs = 500;
@@ -42,7 +44,13 @@ export function operationsService({ clock, statistics }: CallEnvironment): Handl
       yield { ...done, bytesReclaimed: BigInt(result.bytesReclaimed) };
     },
 
-    verifyDatabase: missingStream("VerifyDatabase", "Every read checks the document that it returns."),
+    async *verifyDatabase({ database }, context) {
+      const progress = new VerifyProgress();
+      const work = context.execute({ op: "verifyDatabase", database }, { verification: progress });
+      while (!(await endsWithin(work, progressMs, clock))) yield progress.take(false);
+      await work;
+      yield progress.take(true);
+    },
   };
 }
 

@@ -46,6 +46,11 @@ export class DataFile {
     return this.#file.path;
   }
 
+  /** The open file, for those who read all of it. */
+  get file(): File {
+    return this.#file;
+  }
+
   /** The low bit of the file's generation. */
   get parity(): Parity {
     return (this.header.generation & 1) as Parity;

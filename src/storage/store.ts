@@ -26,6 +26,8 @@ import type { StoreStats } from "./store-stats.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
 import { Upkeep } from "./upkeep.ts";
+import type { VerifySink } from "./verify/finding.ts";
+import { verifyStore } from "./verify/verify-store.ts";
 
 /** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
 export interface StoreListener {
@@ -232,6 +234,11 @@ export class Store {
     const version = this.#nextVersion++;
     const done = this.#parts.committer.submit({ version, mutations });
     return { version, done };
+  }
+
+  /** Reads every byte of the database's files and reports what isn't as it should be: see verify-store.ts. */
+  verify(sink: VerifySink, onTotal: (bytes: number) => void): Promise<void> {
+    return verifyStore(this.#parts, this.#leases, sink, onTotal);
   }
 
   /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */

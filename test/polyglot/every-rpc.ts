@@ -38,8 +38,34 @@ export async function callRpcs(caller: JsonCaller): Promise<string[]> {
     if (answer.failure === undefined) answered.add(rpc);
     return answer;
   };
-  await Promise.all([useDocuments(call), useCollections(call), useDatabases(call)]);
+  await Promise.all([useDocuments(call), useTransactions(call), useCollections(call), useDatabases(call)]);
   return rpcs.filter((rpc) => !answered.has(rpc));
+}
+
+async function useTransactions(call: JsonCaller): Promise<void> {
+  const database = "transactions";
+  await answers(call, "DatabaseService/CreateDatabase", { database }, { database: opened(database) });
+  const begin = async (): Promise<unknown> => {
+    const { messages } = await call("TransactionService/BeginTransaction", { database });
+    return (messages[0] as { transactionId?: unknown } | undefined)?.transactionId;
+  };
+  const transactionId = await begin();
+  const write = { database, id: oddId, json: "1", transactionId };
+  await call("DocumentService/CreateDocument", write);
+  await fails(call, "DocumentService/GetDocument", { database, id: oddId }, "DOCUMENT_NOT_FOUND");
+  const committed = { version: "1", commitTime: "a time" };
+  await answers(call, "TransactionService/CommitTransaction", { database, transactionId }, committed);
+  const second = { database, transactionId: await begin() };
+  await answers(call, "TransactionService/RollbackTransaction", second, {});
+
+  const healed = { outcome: "HEAL_OUTCOME_INTACT", version: "1" };
+  await answers(call, "HealingService/HealDocument", { database, id: oddId }, healed);
+  const walk = await call("HealingService/HealDatabase", { database });
+  const { done, documentsChecked } = walk.messages.at(-1) as { done?: unknown; documentsChecked?: unknown };
+  assert.deepEqual({ done, documentsChecked }, { done: true, documentsChecked: "1" });
+  const stats = await call("HealingService/GetHealingStats", { database });
+  const [told] = (stats.messages[0] as { databases?: { documentsChecked?: unknown }[] } | undefined)?.databases ?? [];
+  assert.equal(told?.documentsChecked, "2");
 }
 
 async function useDocuments(call: JsonCaller): Promise<void> {
@@ -93,12 +119,24 @@ async function useDocuments(call: JsonCaller): Promise<void> {
   const scanned = scan.messages.flatMap((message) => (message as { documents?: unknown[] }).documents ?? []);
   assert.deepEqual({ failure: scan.failure, scanned }, { failure: undefined, scanned: [exact, odd] });
 
+  const calls = [{ callId: "7", getDocument: { database, id: greatestId } }];
+  await answers(
+    call,
+    "DocumentService/Pipeline",
+    { calls },
+    { replies: [{ callId: "7", getDocument: { document: exact } }] },
+  );
+
   const stats = await call("OperationsService/GetStats", { database });
   const [told] = (stats.messages[0] as { databases?: { documents?: unknown }[] } | undefined)?.databases ?? [];
   const figures = { rpc: "GetStats", failure: stats.failure, documents: told?.documents };
   assert.deepEqual(figures, { rpc: "GetStats", failure: undefined, documents: "2" });
   const checkpoint = { version: "5", duration: "a duration" };
   await answers(call, "OperationsService/CheckpointDatabase", { database }, checkpoint);
+  const verify = "OperationsService/VerifyDatabase";
+  const verified = await call(verify, { database });
+  const last = verified.messages.at(-1) as { done?: unknown; findings?: unknown };
+  assert.deepEqual({ done: last.done, findings: last.findings ?? [] }, { done: true, findings: [] });
   const compact = "OperationsService/CompactDatabase";
   const { messages, failure } = await call(compact, { database });
   const { phase, recordsCopied } = messages.at(-1) as { phase?: unknown; recordsCopied?: unknown };

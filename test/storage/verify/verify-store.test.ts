@@ -1,0 +1,107 @@
+// Verification of an open database: it finds every damaged byte that matters, says what it means, and changes nothing.
+
+import test from "ava";
+import { dataHeaderBytes, dataRecordHeaderBytes } from "../../../src/storage/data-format.ts";
+import type { Finding } from "../../../src/storage/verify/finding.ts";
+import { segmentHeaderBytes } from "../../../src/storage/wal-format.ts";
+import { del, put } from "../sample-commits.ts";
+import { layout, StoredDatabase } from "../stored-database.ts";
+
+async function findings(db: StoredDatabase): Promise<Finding[]> {
+  const found: Finding[] = [];
+  let [checked, total] = [0, 0];
+  const sink = {
+    found: (finding: Finding) => Promise.resolve(void found.push(finding)),
+    checked: (bytes: number) => void (checked += bytes),
+  };
+  await db.machine.run(db.store.verify(sink, (bytes) => void (total = bytes)));
+  if (checked !== total) throw new Error(`${checked} of ${total} bytes were checked`);
+  return found;
+}
+
+/** Documents 1 to 3, the second one written twice, a fourth deleted; in a checkpoint and behind it. */
+async function sample(): Promise<StoredDatabase> {
+  const db = await new StoredDatabase({ segmentBytes: 400, keepSegments: 9 }).create();
+  await db.fill(3, "first");
+  await db.commit(put(4n, "deleted"));
+  await db.commit(del(4n));
+  await db.machine.run(db.store.upkeep.checkpoint());
+  await db.commit(put(2n, "second2"));
+  return db;
+}
+
+function damage(db: StoredDatabase, path: string, at: (bytes: Buffer) => number): void {
+  db.machine.flipBit(path, at(db.machine.readFile(path)), 0);
+}
+
+test("sound files give no findings, and every byte of them is counted", async (t) => {
+  t.deepEqual(await findings(await sample()), []);
+});
+
+test("a damaged document is a warning while the log has a copy, and an error when it hasn't", async (t) => {
+  const db = await sample();
+  damage(db, layout.data, (bytes) => bytes.indexOf("first1"));
+  t.like((await findings(db))[0], { severity: "warning", reason: "DOCUMENT_CORRUPT", id: 1n, version: 1 });
+  t.is((await findings(db)).length, 1);
+  for (const path of db.walFiles.filter((name) => name !== layout.activeSegment)) db.machine.removeFile(path);
+  t.like((await findings(db))[0], { severity: "error", reason: "DOCUMENT_CORRUPT", file: "data/d.data", id: 1n });
+});
+
+test("damage of a record that was replaced or deleted is told, and costs nothing", async (t) => {
+  for (const text of ["first2", "deleted"]) {
+    const db = await sample();
+    damage(db, layout.data, (bytes) => bytes.indexOf(text));
+    const found = await findings(db);
+    t.is(found.length, 1, text);
+    t.like(found[0], { severity: "info", reason: "DEAD_RECORD_CORRUPT" });
+  }
+});
+
+test("a damaged record header names the document that the index locates there, and the walk goes on", async (t) => {
+  for (let at = 0; at < dataRecordHeaderBytes; at++) {
+    const db = await sample();
+    damage(db, layout.data, () => dataHeaderBytes + at);
+    damage(db, layout.data, (bytes) => bytes.indexOf("first3"));
+    const found = await findings(db);
+    t.deepEqual(
+      found.map(({ id }) => id),
+      [3n, 1n],
+      `byte ${at}`,
+    );
+  }
+});
+
+test("damage of the log that a checkpoint covers costs only copies", async (t) => {
+  const db = await sample();
+  const [oldest] = db.walFiles;
+  damage(db, db.walFiles.find((path) => path.endsWith(".2")) ?? oldest ?? "", () => segmentHeaderBytes + 50);
+  const [covered] = await findings(db);
+  t.like(covered, { severity: "warning", reason: "WAL_CORRUPT" });
+  t.regex(covered?.message ?? "", /A checkpoint covers them/);
+});
+
+test("a damaged index snapshot is a warning", async (t) => {
+  const db = await sample();
+  damage(db, layout.index, (bytes) => bytes.length - 1);
+  const found = await findings(db);
+  t.is(found.length, 1);
+  t.like(found[0], { severity: "warning", reason: "SNAPSHOT_CORRUPT", file: "data/d.index" });
+});
+
+test("writes, a checkpoint and a compaction meanwhile are no findings", async (t) => {
+  const db = await new StoredDatabase({ segmentBytes: 400, keepSegments: 0 }).create();
+  await db.fill(60);
+  const { store } = db;
+  const found: Finding[] = [];
+  const work = async (): Promise<void> => {
+    const sink = { found: (finding: Finding) => Promise.resolve(void found.push(finding)), checked: () => undefined };
+    const verifying = store.verify(sink, () => undefined);
+    for (let id = 1; id <= 40; id++) await store.commit([put(BigInt(id), "changed")]).done;
+    await store.upkeep.compact();
+    for (let id = 1; id <= 40; id++) await store.commit([del(BigInt(id))]).done;
+    await store.upkeep.compact();
+    await verifying;
+  };
+  await db.machine.run(work());
+  t.deepEqual(found, []);
+});
