@@ -61,11 +61,18 @@ async function programFor(args: readonly string[]): Promise<Command> {
   return program;
 }
 
+const offlineCommands = ["check", "inspect", "repair"];
+
 /** Only who works on files loads the code for them. */
 async function addOfflineCommands(program: Command, args: readonly string[]): Promise<void> {
-  if (!args.every((arg) => arg.startsWith("-")) && !args.includes("check") && !args.includes("help")) return;
+  const wanted = [...offlineCommands, "help"];
+  if (!args.every((arg) => arg.startsWith("-")) && !args.some((arg) => wanted.includes(arg))) return;
   const { addCheckCommand } = await import("./check-command.ts");
+  const { addInspectCommand } = await import("./inspect-command.ts");
   addCheckCommand(program);
+  const { addRepairCommand } = await import("./repair-command.ts");
+  addInspectCommand(program);
+  addRepairCommand(program);
 }
 
 function endOf(error: unknown, json: boolean): number {

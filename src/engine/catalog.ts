@@ -18,7 +18,7 @@ import { diskError } from "../storage/disk-errors.ts";
 
 export const catalogFormatVersion = 1;
 const magic = Buffer.from("DOCDBCAT", "latin1");
-const fileName = ".catalog";
+export const catalogFileName = ".catalog";
 const headerBytes = 24;
 const entryFixedBytes = 18;
 
@@ -49,7 +49,7 @@ export class Catalog {
 
   /** Loads the catalog; a directory that has none gets an empty one. DATABASE_CORRUPT when it is damaged. */
   static async load(fs: FileSystem, directory: string): Promise<Catalog> {
-    const path = `${directory}/${fileName}`;
+    const path = `${directory}/${catalogFileName}`;
     const bytes = await readWholeFile(fs, path);
     if (bytes === undefined) {
       await refuseOrphans(fs, directory);
@@ -76,8 +76,8 @@ export class Catalog {
 
   /** Whether the file says what this catalog says. After a failed change it may say the new thing already. */
   async isOnDisk(): Promise<boolean> {
-    const bytes = await readWholeFile(this.#fs, `${this.#directory}/${fileName}`).catch(() => undefined);
-    return bytes?.equals(encode([...this.#entries.values()], this.#nextId)) === true;
+    const bytes = await readWholeFile(this.#fs, `${this.#directory}/${catalogFileName}`).catch(() => undefined);
+    return bytes?.equals(encodeCatalog([...this.#entries.values()], this.#nextId)) === true;
   }
 
   /** Adds an entry in state `creating` with a new id; durable when this returns. */
@@ -119,7 +119,7 @@ export class Catalog {
   }
 
   async #replace(entries: Map<string, CatalogEntry>, nextId: number): Promise<void> {
-    await replaceFile(this.#fs, this.#directory, fileName, encode([...entries.values()], nextId));
+    await replaceFile(this.#fs, this.#directory, catalogFileName, encodeCatalog([...entries.values()], nextId));
     this.#entries = entries;
     this.#nextId = nextId;
   }
@@ -131,13 +131,14 @@ async function refuseOrphans(fs: FileSystem, directory: string): Promise<void> {
     const [first] = (await fs.exists(folder)) ? await fs.readdir(folder) : [];
     if (first === undefined) continue;
     const found = `${folder}/${first}`;
-    const path = `${directory}/${fileName}`;
+    const path = `${directory}/${catalogFileName}`;
     const message = `${path} is missing, but there are files of databases (${found}). Restore it from a backup.`;
     throw new DocDBError("DATABASE_CORRUPT", message, { metadata: { path } });
   }
 }
 
-function encode(entries: readonly CatalogEntry[], nextId: number): Buffer {
+/** The bytes of a catalog file. */
+export function encodeCatalog(entries: readonly CatalogEntry[], nextId: number): Buffer {
   const length = entries.reduce((total, entry) => total + entryFixedBytes + entry.name.length, headerBytes + 4);
   const bytes = Buffer.alloc(length);
   magic.copy(bytes, 0);

@@ -21,14 +21,19 @@ export async function checkDirectory(
 ): Promise<void> {
   const lock = await lockIfThere(platform.fs, directory);
   try {
-    const entries = await checkCatalog(platform.fs, directory, sink);
-    for (const entry of entries) {
-      if (entry.state === "ready") await checkDatabase(platform, layoutOf(directory, entry.name), entry.id, sink);
-    }
-    await checkOrphans(platform.fs, directory, entries, sink);
+    await checkLocked(directory, sink, platform);
   } finally {
     await lock?.release();
   }
+}
+
+/** The same, for who has the directory's lock. */
+export async function checkLocked(directory: string, sink: VerifySink, platform: Platform): Promise<void> {
+  const entries = await checkCatalog(platform.fs, directory, sink);
+  for (const entry of entries) {
+    if (entry.state === "ready") await checkDatabase(platform, layoutOf(directory, entry.name), entry.id, sink);
+  }
+  await checkOrphans(platform.fs, directory, entries, sink);
 }
 
 /** The lock, as long as there is a file for it: making one would change the directory. */
@@ -36,12 +41,16 @@ async function lockIfThere(fs: FileSystem, directory: string): Promise<Lock | un
   if (!(await fs.exists(`${directory}/data`))) {
     throw new DocDBError("INVALID_SETTING", `${directory} is no data directory: it has no folder named data.`);
   }
-  if (!(await fs.exists(`${directory}/LOCK`))) return undefined;
+  return (await fs.exists(`${directory}/LOCK`)) ? await takeLock(fs, directory) : undefined;
+}
+
+/** The lock of a directory that no server uses; ALREADY_RUNNING. */
+export async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {
   try {
     return await fs.lock(`${directory}/LOCK`);
   } catch (error) {
     if (!isErrno(error, "ELOCKED")) throw error;
-    const message = `A server uses ${directory}, and its files change meanwhile. Stop it, or use docdb verify.`;
+    const message = `A server uses ${directory}, and its files change. Stop it, or use docdb verify and heal.`;
     throw new DocDBError("ALREADY_RUNNING", message, { cause: error });
   }
 }

@@ -86,7 +86,11 @@ export async function moveLiveRecords(
  * Step 4 behind the checkpoint: the new generation takes the data file's name. Only when a checkpoint record names it
  * alone, because the old file goes with this.
  */
-export async function adoptCompacted(fs: FileSystem, layout: Layout, data: DataFiles): Promise<void> {
+export async function adoptCompacted(
+  fs: FileSystem,
+  layout: Layout,
+  data: Pick<DataFiles, "needsAdoption">,
+): Promise<void> {
   await fs.rename(layout.compact, layout.data);
   data.needsAdoption = false;
   await fs.syncDirectory(layout.dataDirectory);
@@ -162,7 +166,7 @@ async function startGeneration(parts: StoreParts): Promise<void> {
 }
 
 /** What the new file must say of collections, so that the index can be rebuilt from it alone. */
-function collectionRecords(index: DocumentIndex): Mutation[] {
+export function collectionRecords(index: DocumentIndex): Mutation[] {
   const records = [...index.collections].map((collection) => ({
     kind: "createCollection" as const,
     collection: collection.id,
