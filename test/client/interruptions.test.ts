@@ -63,8 +63,9 @@ everyWay("a signal cancels a call that runs: CANCELLED, with the signal's reason
     [(signal: AbortSignal) => db.collection().create(1, { signal }), true],
   ] as const) {
     const abort = new AbortController();
+    const before = server.received.length;
     const running = call(abort.signal);
-    await sleep(50);
+    while (server.received.length === before) await sleep(10);
     const reason = new Error("The user left.");
     abort.abort(reason);
     const error = await t.throwsAsync(running, { instanceOf: DocDBError });
@@ -90,6 +91,7 @@ everyWay("a signal ends the pause between two tries", async (t, start) => {
   server.script(failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 20_000 })));
   const abort = new AbortController();
   const running = db.collection().create(1, { signal: abort.signal });
+  while (server.received.length === 0) await sleep(10);
   await sleep(100);
   abort.abort();
   const error = await t.throwsAsync(running, { instanceOf: DocDBError });
