@@ -48,6 +48,8 @@ const channelOptions = {
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
   "grpc.enable_channelz": 0,
+  // 64 replies of a kilobyte are more than the 64 KiB that HTTP/2 lets a server send by default before it must wait.
+  "grpc-node.flow_control_window": 1024 * 1024,
 } as const;
 
 /** A way of calling the server: a connection, or a transaction on one. */

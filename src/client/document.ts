@@ -8,19 +8,27 @@ export class Document<T> {
   readonly id: bigint;
   /** The commit that wrote this content. Pass it as `ifVersion` to change only what you have read. */
   readonly version: bigint;
-  readonly createTime: Date;
-  /** When this content was written. */
-  readonly updateTime: Date;
   /** The JSON text, byte for byte as it was sent. */
   readonly json: string;
+  readonly #createTime: Timestamp | undefined;
+  readonly #updateTime: Timestamp | undefined;
   #value: { readonly parsed: T } | undefined;
 
   constructor(wire: WireDocument) {
     this.id = wire.id;
     this.version = wire.version;
-    this.createTime = dateOf(wire.createTime);
-    this.updateTime = dateOf(wire.updateTime);
     this.json = wire.json;
+    this.#createTime = wire.createTime;
+    this.#updateTime = wire.updateTime;
+  }
+
+  get createTime(): Date {
+    return dateOf(this.#createTime);
+  }
+
+  /** When this content was written. */
+  get updateTime(): Date {
+    return dateOf(this.#updateTime);
   }
 
   /**

@@ -342,4 +342,9 @@ export interface CompactionProgress {
 export interface Executor {
   /** Runs a command. Rejects with a `DocDBError`; anything else is a defect. */
   execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>>;
+  /**
+   * Answers a read in this turn of the event loop, from memory; undefined when `execute` must do it. Throws the
+   * `DocDBError` that the read ends in. An executor need not have it.
+   */
+  readNow?(command: Command<"getDocument">): DocumentRecord | undefined;
 }

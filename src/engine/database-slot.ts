@@ -44,6 +44,11 @@ export class DatabaseSlot {
     return this.#database;
   }
 
+  /** The database, while it is open and may be used. What it is asked for must not wait. */
+  get inUse(): Database | undefined {
+    return this.#closing === undefined && this.#refusal === undefined ? this.#database : undefined;
+  }
+
   get stats(): DatabaseStats {
     return { info: this.info, opened: this.#database?.stats };
   }

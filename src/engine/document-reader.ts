@@ -24,6 +24,14 @@ export class DocumentReader {
     this.#pages = new PageReader(store, clock);
   }
 
+  /** The document if it is in memory; undefined when there is none, or it must be read. COLLECTION_NOT_FOUND. */
+  getNow(collectionName: string, id: bigint): DocumentRecord | undefined {
+    const record = this.#store.inMemory(this.#collections.find(collectionName), idLow(id), idHigh(id));
+    if (record === undefined) return undefined;
+    const { version, createTimeMs, updateTimeMs, content: json } = record;
+    return { id, json, version, createTimeMs, updateTimeMs };
+  }
+
   async get(collectionName: string, id: bigint, context?: ExecutionContext): Promise<DocumentRecord> {
     const collection = this.#collections.find(collectionName);
     return await this.#store.reading(async () => {

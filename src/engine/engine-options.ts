@@ -4,7 +4,8 @@ import { limits } from "../base/limits.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { FsyncMode } from "../storage/fsync-mode.ts";
 import { layoutOf } from "../storage/layout.ts";
-import type { Pacer } from "../storage/pacer.ts";
+import { Pacer } from "../storage/pacer.ts";
+import { PayloadCache } from "../storage/payload-cache.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import type { CatalogEntry } from "./catalog.ts";
@@ -40,6 +41,8 @@ export interface EngineOptions {
   readonly scrubBytesPerSecond?: number;
   /** Milliseconds after which the snapshot of a scan or transaction ends. Default 300,000. */
   readonly snapshotAgeMs?: number;
+  /** Bytes of documents that are kept in memory, of all databases together; 0 for none. Default 128 MiB. */
+  readonly cacheBytes?: number;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -49,8 +52,24 @@ export interface DeletedDatabase {
   readonly state: "deleted";
 }
 
-/** How one database is kept. `scrubPacer` is shared by all. */
-export function storeOptionsOf(options: EngineOptions, entry: CatalogEntry, scrubPacer: Pacer): StoreOptions {
+/** What all databases of an engine share. */
+export interface Shared {
+  readonly scrubPacer: Pacer;
+  readonly cache: PayloadCache;
+}
+
+/** What all databases of an engine share, by its options. */
+export function sharedBy(options: EngineOptions): Shared {
+  const scrubPacer = new Pacer(options.platform.clock, options.scrubBytesPerSecond ?? 8 * mebibyte);
+  return { scrubPacer, cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte) };
+}
+
+/** How one database is kept. */
+export function storeOptionsOf(
+  options: EngineOptions,
+  entry: CatalogEntry,
+  { scrubPacer, cache }: Shared,
+): StoreOptions {
   const { directory, platform, observer, fsyncMode, backupDirectory } = options;
   return {
     platform,
@@ -68,12 +87,8 @@ export function storeOptionsOf(options: EngineOptions, entry: CatalogEntry, scru
     backup: backupDirectory === undefined ? undefined : layoutOf(backupDirectory, entry.name),
     scrubIntervalMs: options.scrubIntervalMs ?? 3_600_000,
     scrubPacer,
+    cache,
     snapshotAgeMs: options.snapshotAgeMs ?? limits.snapshotAgeMs,
     oldVersionBytes: limits.oldVersionBytes,
   };
-}
-
-/** Bytes that the scrubbers of all databases together read in a second. */
-export function scrubRateOf(options: EngineOptions): number {
-  return options.scrubBytesPerSecond ?? 8 * mebibyte;
 }

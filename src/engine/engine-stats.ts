@@ -1,12 +1,15 @@
 // Figures about the databases of an engine, as plain data. Taken in one turn, from memory: nothing is opened and nobody
 // is waited for.
 
+import type { CacheStats } from "../storage/payload-cache.ts";
 import type { StoreStats } from "../storage/store-stats.ts";
 import type { DatabaseInfo } from "./commands.ts";
 
 export interface EngineStats {
   /** Databases by state, all of them. */
   readonly pool: PoolStats;
+  /** Of all databases together. */
+  readonly cache: CacheStats;
   /** The databases asked for, by name. */
   readonly databases: readonly DatabaseStats[];
 }

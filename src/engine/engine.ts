@@ -10,7 +10,6 @@ import { isErrno } from "../platform/file-io.ts";
 import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
 import { diskError } from "../storage/disk-errors.ts";
 import { createStore } from "../storage/create-store.ts";
-import { Pacer } from "../storage/pacer.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
 import { Catalog, type CatalogEntry } from "./catalog.ts";
 import {
@@ -18,6 +17,7 @@ import {
   type Command,
   type CommandName,
   type DatabaseInfo,
+  type DocumentRecord,
   type ExecutionContext,
   type Executor,
   type HealingStats,
@@ -28,7 +28,7 @@ import { Database } from "./database.ts";
 import { refuseForeignFiles, removeFiles } from "./database-files.ts";
 import { databaseNotFound, DatabaseSlot } from "./database-slot.ts";
 import { makeDirectory, syncPath } from "./directory.ts";
-import { type EngineOptions, scrubRateOf, storeOptionsOf } from "./engine-options.ts";
+import { type EngineOptions, type Shared, sharedBy, storeOptionsOf } from "./engine-options.ts";
 import { type EngineStats, poolStats } from "./engine-stats.ts";
 import { runInDatabase } from "./run-command.ts";
 
@@ -37,7 +37,7 @@ export class Engine implements Executor {
   readonly #lock: Lock;
   readonly #catalog: Catalog;
   readonly #slots = new Map<string, DatabaseSlot>();
-  readonly #scrubPacer: Pacer;
+  readonly #shared: Shared;
   #lastAdministration: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
@@ -45,7 +45,7 @@ export class Engine implements Executor {
     this.#options = options;
     this.#lock = lock;
     this.#catalog = catalog;
-    this.#scrubPacer = new Pacer(options.platform.clock, scrubRateOf(options));
+    this.#shared = sharedBy(options);
     for (const entry of catalog.entries) if (entry.state === "ready") this.#addSlot(entry);
   }
 
@@ -98,7 +98,8 @@ export class Engine implements Executor {
   stats(database: string): EngineStats {
     const infos = this.databases();
     const slots = database === "" ? infos.map((info) => this.#slot(info.database)) : [this.#slot(database)];
-    return { pool: poolStats(infos), databases: slots.map((slot) => slot.stats) };
+    const cache = this.#shared.cache.stats;
+    return { pool: poolStats(infos), cache, databases: slots.map((slot) => slot.stats) };
   }
 
   async execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>> {
@@ -107,6 +108,12 @@ export class Engine implements Executor {
       throw new DocDBError("CANCELLED", "The call was cancelled before it ran: nothing happened.");
     }
     return await this.#run(asCommand(command), context);
+  }
+
+  /** Answers a read at once when it needs neither the disk nor anybody's turn; undefined when `execute` must do it. */
+  readNow(command: Command<"getDocument">): DocumentRecord | undefined {
+    if (this.#closed !== undefined || command.transaction !== undefined) return undefined;
+    return this.#slots.get(command.database.toLowerCase())?.inUse?.reader.getNow(command.collection, command.id);
   }
 
   /** Asks work that may take long, such as compactions, to end soon: the server is about to stop. */
@@ -182,7 +189,7 @@ export class Engine implements Executor {
   }
 
   #storeOptions(entry: CatalogEntry): StoreOptions {
-    return storeOptionsOf(this.#options, entry, this.#scrubPacer);
+    return storeOptionsOf(this.#options, entry, this.#shared);
   }
 
   /** Changes of the set of databases run one after the other; they mostly wait, for which no slot is needed. */

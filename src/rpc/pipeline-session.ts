@@ -14,7 +14,13 @@
 import { DocDBError } from "../base/errors.ts";
 import { ProtobufWriter } from "../base/protobuf-writer.ts";
 import type { Command, CommandName, Result } from "../engine/commands.ts";
-import { type CallEnvironment, deadlineExceeded, type ProgressWatch, type RunningCall } from "./call-context.ts";
+import {
+  type CallEnvironment,
+  deadlineExceeded,
+  type ProgressWatch,
+  readNow,
+  type RunningCall,
+} from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
 import { DocumentOrder } from "./document-order.ts";
 import { documentKeysOf, PipelinedCall, type PipelinedRequest, type PipelineOwner } from "./pipeline-call.ts";
@@ -92,12 +98,13 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     return this.#environment.clock.monotonicMs();
   }
 
-  execute<K extends CommandName>(
+  async execute<K extends CommandName>(
     command: Command<K>,
     caller: PipelinedCall,
     watch: ProgressWatch | undefined,
   ): Promise<Result<K>> {
-    return this.#environment.executor.execute(command, { caller, ...watch });
+    const { executor } = this.#environment;
+    return readNow(executor, command) ?? (await executor.execute(command, { caller, ...watch }));
   }
 
   /** Takes a message's calls; resolves when the next message may be read. INVALID_REQUEST when it isn't one. */

@@ -1,6 +1,7 @@
 // GetStats: the server's figures as they go over the wire. Who gathers them is the composition root's business.
 
 import {
+  type CacheStats as WireCache,
   type CommitStats as WireCommits,
   type DatabaseStats as WireDatabase,
   type DataFileStats as WireDataFile,
@@ -16,7 +17,7 @@ import {
 } from "../../gen/docdb/v1/operations.ts";
 import { limits } from "../base/limits.ts";
 import type { EngineOptions } from "../engine/engine-options.ts";
-import type { DatabaseStats, OpenDatabaseStats } from "../engine/engine-stats.ts";
+import type { DatabaseStats, EngineStats, OpenDatabaseStats } from "../engine/engine-stats.ts";
 import type { SchedulerStats } from "../scheduler/scheduler.ts";
 import type { ErrorCount } from "../telemetry/error-tracker.ts";
 import type { ProcessFigures, ServerFigures } from "./server-figures.ts";
@@ -36,8 +37,8 @@ export function statsOnWire(figures: ServerFigures): GetStatsResponse {
     server: serverOnWire(figures.process),
     pool: { ...engine.pool, maxOpen: 0 },
     scheduler: schedulerOnWire(scheduler),
-    memory: memoryOnWire(engine.databases),
-    cache: undefined,
+    memory: memoryOnWire(engine),
+    cache: cacheOnWire(engine.cache),
     fsyncMode: fsyncModes[fsyncMode],
     limits: limitsOnWire(),
     databases: engine.databases.map((database) => databaseOnWire(database, queuedFor(database.info.database))),
@@ -67,15 +68,26 @@ function schedulerOnWire(stats: SchedulerStats): WireScheduler {
   };
 }
 
-function memoryOnWire(databases: readonly DatabaseStats[]): WireMemory {
+function cacheOnWire({ documents, bytes, limitBytes, hits, misses, evictions }: EngineStats["cache"]): WireCache {
+  return {
+    documents: BigInt(documents),
+    bytes: BigInt(bytes),
+    limitBytes: BigInt(limitBytes),
+    hits: BigInt(hits),
+    misses: BigInt(misses),
+    evictions: BigInt(evictions),
+  };
+}
+
+function memoryOnWire({ databases, cache }: EngineStats): WireMemory {
   const total = (of: (stats: OpenDatabaseStats) => number): bigint =>
     BigInt(databases.reduce((sum, { opened }) => sum + (opened === undefined ? 0 : of(opened)), 0));
   return {
-    usedBytes: total(memoryOf),
+    usedBytes: total(memoryOf) + BigInt(cache.bytes),
     limitBytes: 0n,
     databaseLimitBytes: 0n,
     indexBytes: total((stats) => stats.indexBytes),
-    cacheBytes: 0n,
+    cacheBytes: BigInt(cache.bytes),
     pendingWriteBytes: total((stats) => stats.pendingWriteBytes),
     transactionBytes: total((stats) => stats.transactionBytes),
     snapshotBytes: total((stats) => stats.snapshotBytes),

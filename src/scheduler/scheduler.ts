@@ -12,6 +12,7 @@ import {
   asCommand,
   type Command,
   type CommandName,
+  type DocumentRecord,
   type ExecutionContext,
   type Executor,
   type Result,
@@ -90,6 +91,14 @@ export class Scheduler implements Executor {
       this.#enqueue(queue, waiting);
       this.#dispatch();
     });
+  }
+
+  /** Answers a read from memory, if that can be done. It takes no slot: it ends in the turn in which it begins. */
+  readNow(command: Command<"getDocument">): DocumentRecord | undefined {
+    if (this.#drained !== undefined) return undefined;
+    const found = this.#engine.readNow?.(command);
+    if (found !== undefined) this.#counts.executed++;
+    return found;
   }
 
   /** Takes no more commands and resolves when the last one has ended. */

@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly scrubIntervalMs: number;
   /** Bytes that the scrubbers of all databases together read in a second. */
   readonly scrubBytesPerSecond: number;
+  /** Bytes of documents that are kept in memory, of all databases together; 0 for none. */
+  readonly cacheBytes: number;
   /** Commands that execute at the same time. */
   readonly slots: number;
   /** Commands that may wait for one database. */
@@ -63,6 +65,7 @@ export const defaultOptions: ServerOptions = {
   backupDirectory: undefined,
   scrubIntervalMs: 3_600_000,
   scrubBytesPerSecond: 8 * mebibyte,
+  cacheBytes: 128 * mebibyte,
   slots: 4,
   queuePerDatabase: 4_096,
   queueTotal: 16_384,

@@ -24,6 +24,7 @@ export interface ServeFlags {
   readonly backupDir?: string;
   readonly scrubIntervalMs: number;
   readonly scrubRateMb: number;
+  readonly cacheMb: number;
   readonly slots: number;
   readonly queuePerDatabase: number;
   readonly maxConnections: number;
@@ -45,6 +46,7 @@ function variableOf(option: Option): string {
 }
 
 function settings(): Option[] {
+  const cacheHelp = "documents that are kept in memory, of all databases together, in MiB; 0 for none";
   const socketHelp = `Unix socket to listen on, at most ${limits.socketPathBytes} bytes`;
   return [
     flag(
@@ -63,6 +65,7 @@ function settings(): Option[] {
     number("--fsync-interval-ms <ms>", "time between fsyncs in mode interval", byDefault.fsyncIntervalMs, 60_000),
     ...storageFlags(),
     ...healingFlags(),
+    number("--cache-mb <mib>", cacheHelp, byDefault.cacheBytes / mebibyte, 1_048_576, 0),
     number("--slots <n>", "commands that execute at the same time", byDefault.slots, 1_024),
     number(
       "--queue-per-database <n>",
@@ -135,6 +138,7 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     backupDirectory: flags.backupDir,
     scrubIntervalMs: flags.scrubIntervalMs,
     scrubBytesPerSecond: flags.scrubRateMb * mebibyte,
+    cacheBytes: flags.cacheMb * mebibyte,
     slots,
     queuePerDatabase,
     maxConnections,

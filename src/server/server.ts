@@ -57,6 +57,7 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     backupDirectory: options.backupDirectory,
     scrubIntervalMs: options.scrubIntervalMs,
     scrubBytesPerSecond: options.scrubBytesPerSecond,
+    cacheBytes: options.cacheBytes,
     onDatabaseState: ({ database, state }) => health.setDatabase(database, state),
   });
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);

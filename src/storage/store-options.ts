@@ -4,9 +4,12 @@ import type { Platform } from "../platform/platform.ts";
 import type { FsyncMode } from "./fsync-mode.ts";
 import type { HealingOptions } from "./healing.ts";
 import type { Layout } from "./layout.ts";
+import type { PayloadCache } from "./payload-cache.ts";
 
 export interface StoreOptions extends HealingOptions {
   readonly platform: Platform;
+  /** Keeps what is read, for this database among others. Without one every read goes to the data file. */
+  readonly cache?: PayloadCache | undefined;
   readonly layout: Layout;
   /** Never used before by another database of the same data directory. */
   readonly databaseId: number;

@@ -16,6 +16,7 @@ import { isLossy } from "./fsync-mode.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Healing } from "./healing.ts";
 import type { IdOrder } from "./id-order.ts";
+import type { CachePart } from "./payload-cache.ts";
 import { ReadLeases } from "./read-leases.ts";
 import { readRuns, type Wanted } from "./read-runs.ts";
 import { placeOf } from "./record-place.ts";
@@ -43,6 +44,7 @@ export class Store {
   readonly #leases = new ReadLeases();
   readonly #givenUp: GivenUpFiles;
   readonly #snapshots: Snapshots;
+  readonly #cache: CachePart | undefined;
   /** Checkpoints and compactions. */
   readonly upkeep: Upkeep;
   readonly healing: Healing;
@@ -74,6 +76,7 @@ export class Store {
       leases: this.#leases,
       givenUp: this.#givenUp,
     });
+    this.#cache = options.cache?.part();
     this.healing = new Healing(this.#parts, this.#leases, options);
     this.upkeep = new Upkeep(options, this.#parts, this.healing, this.#givenUp, opening);
   }
@@ -179,14 +182,26 @@ export class Store {
    * Reads what `locate` found; `onHeal` is called before a damaged record is healed, which may take a while.
    * DOCUMENT_CORRUPT when it can't be healed.
    */
-  read(
+  async read(
     collection: Collection,
     idLow: number,
     idHigh: number,
     { entry, file }: Located,
     onHeal?: () => void,
   ): Promise<DataRecord> {
-    return this.healing.read(placeOf(collection.id, idLow, idHigh, entry, file), onHeal);
+    const place = placeOf(collection.id, idLow, idHigh, entry, file);
+    const cached = this.#cache?.get(place);
+    if (cached !== undefined) return cached;
+    const record = await this.healing.read(place, onHeal);
+    this.#cache?.add(place, record);
+    return record;
+  }
+
+  /** The newest version of a document if it is in memory; undefined when there is none, or it must be read. */
+  inMemory(collection: Collection, idLow: number, idHigh: number): DataRecord | undefined {
+    const located = this.#cache === undefined ? undefined : this.locate(collection, idLow, idHigh);
+    if (located === undefined) return undefined;
+    return this.#cache?.peek(placeOf(collection.id, idLow, idHigh, located.entry, located.file));
   }
 
   /**
@@ -250,6 +265,7 @@ export class Store {
     await committer.exclusive(() => Promise.resolve());
     await this.upkeep.closeCleanly();
     committer.close();
+    this.#cache?.close();
     await this.#givenUp.closed();
     for (const closed of await Promise.allSettled([wal.close(), data.close()])) {
       if (closed.status === "rejected") this.#notClosed(closed.reason);

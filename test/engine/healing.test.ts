@@ -8,9 +8,9 @@ import { create, engineWithDatabase, remove, type SimulatedEngine, update } from
 /** Settings under which a checkpoint leaves nothing in the WAL to heal from. */
 const withoutOldWal = { segmentBytes: 1, keepSegments: 0 } as const;
 
-/** An engine with documents 1 to 5 in database `d`, checkpointed. */
+/** An engine with documents 1 to 5 in database `d`, checkpointed, whose every read is one of the disk. */
 async function five(options: Partial<EngineOptions> = {}): Promise<SimulatedEngine> {
-  const db = await engineWithDatabase({ scrubIntervalMs: 0, ...options });
+  const db = await engineWithDatabase({ scrubIntervalMs: 0, cacheBytes: 0, ...options });
   for (let id = 1n; id <= 5n; id++) await db.write(create(id, `"text ${id}"`));
   await db.run({ op: "checkpointDatabase", database: "d" });
   return db;
