@@ -30,7 +30,17 @@ interface Case {
   readonly name: string;
   readonly calls: readonly Call[];
   readonly good: boolean;
+  /**
+   * Whether porcupine may find a history good that ours finds bad. It sees contents and no versions: a write that
+   * nobody read before the next one can stand elsewhere in its order. So it judges view serializability, and our
+   * dependency graph conflict serializability, which is stricter. Writes without a look at what they replace are common
+   * only under the weaker levels.
+   */
+  readonly oursMayBeStricter?: boolean;
 }
+
+/** The share of such histories from which on the difference is no accident any more. */
+const mostStricter = 0.05;
 
 /** Later than anything else. */
 const atTheEnd = 2 ** 52;
@@ -69,13 +79,17 @@ async function compare(bench: Bench, program: string, name: string, cases: reado
   const { code, stdout, stderr } = await bench.run(program, [file], { timeoutMs: checkMs });
   if (code !== 0) throw new Error(stderr);
   const verdicts = stdout.trim().split("\n");
-  const differing = cases.filter(({ good }, i) => verdicts[i] !== (good ? "ok" : "illegal"));
+  const differs = ({ good }: Case, i: number): boolean => verdicts[i] !== (good ? "ok" : "illegal");
+  const stricter = cases.filter((each, i) => differs(each, i) && !each.good && each.oursMayBeStricter === true);
+  const differing = cases.filter((each, i) => differs(each, i) && !stricter.includes(each));
+  if (stricter.length > cases.length * mostStricter) differing.push(...stricter);
   if (differing.length > 0 || verdicts.length !== cases.length) {
     const shown = differing.slice(0, 5).map((each) => `${each.name}: ours ${each.good}, ${JSON.stringify(each.calls)}`);
     throw new Error(`${differing.length} of ${cases.length} verdicts differ\n${shown.join("\n")}`);
   }
   const good = cases.filter((each) => each.good).length;
-  return `${good} good histories and ${cases.length - good} bad ones`;
+  const rest = stricter.length === 0 ? "" : `, ${stricter.length} of them only to us, who know the versions`;
+  return `${good} good histories and ${cases.length - good} bad ones${rest}`;
 }
 
 function registerCases(): Case[] {
@@ -101,7 +115,8 @@ async function transactionCases(): Promise<Case[]> {
     for (const isolation of ["serializable", "snapshot", "last_commit_wins"] as const) {
       const { history } = await simulatedHistory(seed, isolation);
       const good = findAnomalies(history).length === 0;
-      cases.push({ name: `${isolation} ${seed}`, calls: callsOf(history), good });
+      const oursMayBeStricter = isolation !== "serializable";
+      cases.push({ name: `${isolation} ${seed}`, calls: callsOf(history), good, oursMayBeStricter });
     }
   }
   return cases;
