@@ -14,6 +14,7 @@ import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
 import { type Patch, wirePatch } from "./patch.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
+import type { RequestIdOption } from "./request-id-option.ts";
 
 /** The outcome of one mutation of a batch. `stamp` is undefined when there was nothing to delete. */
 export type WriteResult =
@@ -95,7 +96,7 @@ export class Batch {
    * undefined where there was nothing to delete. Rejects with the error of the first that failed, whose
    * `metadata.index` tells which, from 0.
    */
-  async commit(options: CallOptions = {}): Promise<(DocumentStamp | undefined)[]> {
+  async commit(options: CallOptions & RequestIdOption = {}): Promise<(DocumentStamp | undefined)[]> {
     const results = await this.#send(true, options);
     return results.map((result) => {
       if (!result.ok) throw result.error;
@@ -104,7 +105,7 @@ export class Batch {
   }
 
   /** Applies each mutation for itself: resolves to a result for each, in order. */
-  writeEach(options: CallOptions = {}): Promise<WriteResult[]> {
+  writeEach(options: CallOptions & RequestIdOption = {}): Promise<WriteResult[]> {
     return this.#send(false, options);
   }
 
@@ -120,7 +121,7 @@ export class Batch {
     return this;
   }
 
-  async #send(atomic: boolean, options: CallOptions): Promise<WriteResult[]> {
+  async #send(atomic: boolean, options: CallOptions & RequestIdOption): Promise<WriteResult[]> {
     if (this.#sent) throw new DocDBError("INVALID_REQUEST", "The batch was sent already: make another one.");
     this.#sent = true;
     if (this.#operations.length === 0) return [];
@@ -128,7 +129,7 @@ export class Batch {
       database: this.#database,
       operations: this.#operations,
       atomic,
-      requestId: "",
+      requestId: options.requestId ?? "",
       transactionId: "",
     };
     const { results } = await this.#connection.write(Rpcs.batchWrite, request, options);

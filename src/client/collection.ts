@@ -8,22 +8,23 @@ import { deletedNothing, Document, type DocumentStamp, stampOf } from "./documen
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
 import { type Patch, wirePatch } from "./patch.ts";
+import type { RequestIdOption } from "./request-id-option.ts";
 import { type ScanOptions, scanDocuments } from "./scan.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
 
-export interface CreateOptions extends CallOptions {
+export interface CreateOptions extends CallOptions, RequestIdOption {
   /** Id of the new document. Default: the server assigns the next free one of the collection. */
   readonly id?: DocumentId | undefined;
 }
 
-export interface UpdateOptions extends CallOptions, Precondition {
+export interface UpdateOptions extends CallOptions, Precondition, RequestIdOption {
   /** Creates the document when there is none with that id. Default: false, that is DOCUMENT_NOT_FOUND. */
   readonly allowMissing?: boolean | undefined;
 }
 
-export interface PatchOptions extends CallOptions, Precondition {}
+export interface PatchOptions extends CallOptions, Precondition, RequestIdOption {}
 
-export interface DeleteOptions extends CallOptions, Precondition {
+export interface DeleteOptions extends CallOptions, Precondition, RequestIdOption {
   /** Resolves to undefined when there is no such document. Default: false, that is DOCUMENT_NOT_FOUND. */
   readonly allowMissing?: boolean | undefined;
 }
@@ -60,7 +61,7 @@ export class Collection<T> {
       id: options.id === undefined ? 0n : exactId(options.id),
       json: textOf(document),
       precondition: undefined,
-      requestId: "",
+      requestId: options.requestId ?? "",
     };
     return stampOf(await this.#connection.write(Rpcs.createDocument, request, options));
   }
@@ -127,7 +128,7 @@ export class Collection<T> {
       id: exactId(id),
       json: textOf(document),
       precondition: wirePrecondition(options),
-      requestId: "",
+      requestId: options.requestId ?? "",
       allowMissing: options.allowMissing ?? false,
     };
     return stampOf(await this.#connection.write(Rpcs.updateDocument, request, options));
@@ -146,7 +147,7 @@ export class Collection<T> {
       id: exactId(id),
       ...wirePatch(patch),
       precondition: wirePrecondition(options),
-      requestId: "",
+      requestId: options.requestId ?? "",
     };
     return stampOf(await this.#connection.write(Rpcs.patchDocument, request, options));
   }
@@ -160,7 +161,7 @@ export class Collection<T> {
       ...this.#address(),
       id: exactId(id),
       precondition: wirePrecondition(options),
-      requestId: "",
+      requestId: options.requestId ?? "",
       allowMissing: options.allowMissing ?? false,
     };
     const response = await this.#connection.write(Rpcs.deleteDocument, request, options);

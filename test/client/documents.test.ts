@@ -234,3 +234,19 @@ test("getMany returns more than one answer can hold", async (t) => {
     [large.length, large.length, large.length, undefined, large.length, large.length],
   );
 });
+
+test("a mutation with a request id that is repeated has the outcome of the first", async (t) => {
+  const db = await realDatabase(t);
+  const things = db.collection<string>();
+  const created = await things.create("one", { requestId: "create" });
+  t.deepEqual(await things.create("one", { requestId: "create" }), created);
+  const updated = await things.update(created.id, "two", { requestId: "update" });
+  await things.update(created.id, "three");
+  t.deepEqual(await things.update(created.id, "two", { requestId: "update" }), updated);
+  t.is((await things.getOrThrow(created.id)).value, "three");
+  const reused = await t.throwsAsync(things.create("other", { requestId: "create" }), { instanceOf: DocDBError });
+  t.is(reused.code, "REQUEST_ID_REUSED");
+  const batch = (): Promise<unknown> => db.batch().create(things, "four").commit({ requestId: "batch" });
+  t.deepEqual(await batch(), await batch());
+  t.is((await things.listPage()).documents.length, 2);
+});
