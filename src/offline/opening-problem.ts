@@ -25,7 +25,7 @@ export async function judgeOpening(patient: Patient): Promise<Opening> {
     const { replayFrom, extents } = snapshot.position;
     const needed = lackOf(patient, extents) === undefined ? behind(chain, replayFrom) : [];
     if (needed.length > 0) {
-      const { corruption } = await surveyWal(platform.fs, needed, turn);
+      const { corruption } = await surveyWal(platform.fs, needed, turn, replayFrom);
       const problem =
         corruption === undefined ? undefined : atPlace(corruption.path, corruption.offset, corruption.reason);
       return { problem, inLog: true, extents };

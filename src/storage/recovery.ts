@@ -126,7 +126,7 @@ async function findBase(
     const { replayFrom, extents } = snapshot.position;
     const needed = found.lack(extents) === undefined ? segmentsFrom(segments, replayFrom) : undefined;
     if (needed !== undefined) {
-      const survey = await surveyWal(platform.fs, needed, turn);
+      const survey = await surveyWal(platform.fs, needed, turn, replayFrom);
       return { base: { index: snapshot.index, replayFrom, extents, damaged: [] }, survey };
     }
   }
@@ -185,7 +185,11 @@ async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base,
   await replayGroups(options.platform.fs, needed, survey.ends, async (group, segment) => {
     if (survey.corruption !== undefined && group.lastVersion > survey.corruption.lastVersion) return;
     const isLast = segment.header.segment === survey.newest;
-    if (isLast && group.offset >= survey.end.durableOffset && group.commits.length > 0) inDoubt.push(group);
+    // What the checkpoint covers is in the data file: it would be rescued to stand before commits that don't follow it.
+    const isCovered = group.lastVersion <= base.replayFrom;
+    if (isLast && group.offset >= survey.end.durableOffset && group.commits.length > 0 && !isCovered) {
+      inDoubt.push(group);
+    }
     lastVersion = Math.max(lastVersion, group.lastVersion);
     const fresh = group.commits.filter((commit) => commit.version > base.replayFrom);
     commits += fresh.length;

@@ -76,10 +76,18 @@ export async function findSegments(fs: FileSystem, layout: Layout, databaseId: n
   return segments;
 }
 
-/** Reads all of these segments and judges them. `segments` are contiguous, the active one last. */
-export async function surveyWal(fs: FileSystem, segments: readonly Segment[], turn: Turn): Promise<WalSurvey> {
+/**
+ * Reads all of these segments and judges them. `segments` are contiguous, the active one last. Damage of versions up to
+ * `replayFrom` takes nothing away; by default that is where the newest checkpoint on record lets a replay start.
+ */
+export async function surveyWal(
+  fs: FileSystem,
+  segments: readonly Segment[],
+  turn: Turn,
+  replayFrom?: number,
+): Promise<WalSurvey> {
   let checkpoint: CheckpointMark | undefined;
-  let corruption: Corruption | undefined;
+  const damages: Damage[] = [];
   let end: SegmentEnd | undefined;
   let newestBytes = 0;
   let closedCleanly = false;
@@ -100,12 +108,15 @@ export async function surveyWal(fs: FileSystem, segments: readonly Segment[], tu
     newestBytes = bytes.length;
     end = await readSegment(bytes, segment.header, note);
     ends.set(segment.header.segment, end.offset);
-    corruption ??= judge(segment, end, segments[i + 1]);
+    const damage = judge(segment, end, segments[i + 1]);
+    if (damage !== undefined) damages.push(damage);
   }
   const active = segments.at(-1);
   if (active === undefined || end === undefined) throw new Error("a survey needs the active segment");
   closedCleanly &&= end.kind === "clean";
   const newest = active.header.segment;
+  const covered = replayFrom ?? checkpoint?.version ?? 0;
+  const corruption = damages.find(({ upTo }) => upTo > covered);
   return { segments, newest, newestBytes, end, ends, corruption, checkpoint, closedCleanly };
 }
 
@@ -149,16 +160,23 @@ export async function readSegmentHeader(fs: FileSystem, path: string): Promise<O
   }
 }
 
-function judge(segment: Segment, end: SegmentEnd, next: Segment | undefined): Corruption | undefined {
+/** Damage that matters unless a checkpoint covers the versions up to `upTo`. */
+interface Damage extends Corruption {
+  readonly upTo: number;
+}
+
+function judge(segment: Segment, end: SegmentEnd, next: Segment | undefined): Damage | undefined {
   const { path } = segment;
   const { offset, lastVersion } = end;
   if (next === undefined) {
     if (end.kind !== "corrupt") return undefined;
-    return { path, offset, lastVersion, reason: "bytes that had been made durable are damaged" };
+    const upTo = Number.POSITIVE_INFINITY;
+    return { path, offset, lastVersion, upTo, reason: "bytes that had been made durable are damaged" };
   }
   if (lastVersion >= next.header.baseVersion) return undefined;
   const missing = `versions ${lastVersion + 1} to ${next.header.baseVersion} are missing`;
-  return { path, offset, lastVersion, reason: end.kind === "clean" ? missing : `damaged bytes: ${missing}` };
+  const upTo = next.header.baseVersion;
+  return { path, offset, lastVersion, upTo, reason: end.kind === "clean" ? missing : `damaged bytes: ${missing}` };
 }
 
 async function finishActivation(fs: FileSystem, layout: Layout, databaseId: number, oldest: number): Promise<void> {
