@@ -5,9 +5,11 @@
 // Unix epoch, JSON is the exact bytes of its text. Whoever makes a command gives its buffers away until the result is
 // there; whoever gets a result owns its buffers.
 
+import type { HealSource } from "../storage/heal-record.ts";
+import type { HealingReport } from "../storage/healing.ts";
 import type { Finding, Verification } from "../storage/verify/finding.ts";
 
-export type { Finding, Verification };
+export type { Finding, HealSource, Verification };
 
 /** The collection that an empty name means. Every database has it; it can't be created or dropped. */
 export const defaultCollection = "_default";
@@ -257,26 +259,10 @@ export interface HealedDocument {
   readonly source: HealSource | undefined;
 }
 
-/** What scrubbing and healing found and did in one database since it was opened. Times are 0 for never. */
-export interface HealingStats {
+/** What scrubbing and healing found and did in one database since it was opened. */
+export interface HealingStats extends HealingReport {
   readonly database: string;
-  /** Complete rounds of the scrubber. */
-  readonly scrubsCompleted: number;
-  readonly lastScrubTimeMs: number;
-  readonly lastScrubDurationMs: number;
-  /** Documents checked by the scrubber or on demand. */
-  readonly checked: number;
-  /** Documents found damaged, by whatever read them. */
-  readonly corrupt: number;
-  /** Documents healed, by where their copy came from. */
-  readonly healed: Readonly<Record<HealSource, number>>;
-  /** Documents in quarantine now. */
-  readonly quarantined: number;
-  readonly lastCorruptionTimeMs: number;
 }
-
-/** Where an intact copy came from: a commit still in memory, the write-ahead log, a backup. */
-export type HealSource = "memory" | "wal" | "backup";
 
 /** A page of a list; `more` says whether anything follows the last item. */
 export interface Page<T> {

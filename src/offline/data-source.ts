@@ -6,6 +6,7 @@ import type { Turn } from "../platform/turn.ts";
 import { hasContent, mutationKindOf } from "../storage/commit.ts";
 import { type DataHeader, dataHeaderBytes, decodeDataHeader } from "../storage/data-format.ts";
 import type { CorruptRecord } from "../storage/verify/verify-data.ts";
+import { refuseUnknownFormat } from "./unknown-format.ts";
 import { type Damage, walkData } from "../storage/verify/walk-data.ts";
 
 export interface DataSource {
@@ -41,6 +42,7 @@ export async function readDataSource(
     const head = Buffer.alloc(Math.min(bytes, dataHeaderBytes));
     await file.read(head, 0);
     const header = decodeDataHeader(head);
+    if (typeof header === "string") refuseUnknownFormat(path, header);
     if (typeof header === "object" && header.databaseId === databaseId) {
       return { path, file, header, bytes, ...(await readRecords(file, header, bytes, turn)) };
     }

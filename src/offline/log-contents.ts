@@ -4,6 +4,7 @@ import { readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { type Layout, olderSegments } from "../storage/layout.ts";
+import { refuseUnknownFormat } from "./unknown-format.ts";
 import { walkSegment } from "../storage/verify/walk-segment.ts";
 import { type CheckpointMark, checkpointOf, decodeSegmentHeader, type SegmentHeader } from "../storage/wal-format.ts";
 import type { WalGroup } from "../storage/wal-reader.ts";
@@ -30,6 +31,7 @@ export async function readLog(fs: FileSystem, layout: Layout, databaseId: number
   for (const path of paths) {
     const bytes = (await readWholeFile(fs, path)) ?? Buffer.alloc(0);
     const header = decodeSegmentHeader(bytes);
+    if (typeof header === "string") refuseUnknownFormat(path, header);
     if (typeof header === "string" || header.databaseId !== databaseId) continue;
     highestSegment = Math.max(highestSegment, header.segment);
     highestVersion = Math.max(highestVersion, header.baseVersion, header.firstVersion - 1);

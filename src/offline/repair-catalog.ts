@@ -10,6 +10,7 @@ import {
   decodeDataHeader,
   decodeDataRecordHeader,
 } from "../storage/data-format.ts";
+import { refuseUnknownFormat } from "./unknown-format.ts";
 import { databaseOf, layoutOf } from "../storage/layout.ts";
 import { readSegmentHeader } from "../storage/wal-survey.ts";
 
@@ -29,6 +30,7 @@ export async function planCatalog(platform: Platform, directory: string): Promis
   const bytes = await readWholeFile(fs, `${directory}/.catalog`);
   const decoded = bytes === undefined ? "it is missing" : decodeCatalog(bytes);
   if (typeof decoded === "object") return { entries: decoded.entries, content: undefined, steps: [] };
+  refuseUnknownFormat(`${directory}/.catalog`, decoded);
   const entries: CatalogEntry[] = [];
   const steps = [`Rebuild the catalog from the files of the databases: ${decoded}.`];
   for (const name of await namesOf(platform, directory)) {
@@ -70,6 +72,7 @@ async function identify(
     const size = await file.size();
     const head = await readFully(file, 0, Math.min(size, dataHeaderBytes + dataRecordHeaderBytes));
     const header = decodeDataHeader(head ?? Buffer.alloc(0));
+    if (typeof header === "string") refuseUnknownFormat(layout.data, header);
     if (typeof header === "object") {
       const first = decodeDataRecordHeader(head ?? Buffer.alloc(0), dataHeaderBytes, header.salt);
       const createTimeMs = first?.createTimeMs === 0 ? first.updateTimeMs : first?.createTimeMs;

@@ -47,9 +47,13 @@ export function operationsService({ clock, statistics }: CallEnvironment): Handl
     async *verifyDatabase({ database }, context) {
       const progress = new VerifyProgress();
       const work = context.execute({ op: "verifyDatabase", database }, { verification: progress });
-      while (!(await endsWithin(work, progressMs, clock))) yield progress.take(false);
-      await work;
-      yield progress.take(true);
+      try {
+        while (!(await endsWithin(work, progressMs, clock))) yield progress.take(false);
+        await work;
+        yield progress.take(true);
+      } finally {
+        progress.close();
+      }
     },
   };
 }

@@ -18,8 +18,10 @@ export class VerifyProgress implements Verification {
   #records = 0;
   #total = 0;
   #taken: PromiseWithResolvers<void> | undefined;
+  #closed = false;
 
   readonly found = async (finding: Finding): Promise<void> => {
+    if (this.#closed) return;
     this.#findings.push(onWire(finding));
     if (this.#findings.length < mostWaiting) return;
     this.#taken ??= Promise.withResolvers<void>();
@@ -34,6 +36,12 @@ export class VerifyProgress implements Verification {
   readonly onTotal = (bytes: number): void => {
     this.#total = bytes;
   };
+
+  /** Nobody takes anything any more: the verification must not wait. */
+  close(): void {
+    this.#closed = true;
+    this.take(true);
+  }
 
   /** The next message: what was found since the one before. */
   take(done: boolean): VerifyDatabaseResponse {

@@ -98,6 +98,11 @@ export class Healing {
     this.#firstChecks = this.#checkEach(damaged);
   }
 
+  /** Whether long work is to end. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Asks work in the background, and `checkAll`, to end soon; nothing starts by itself any more. */
   stop(): void {
     this.#stopped = true;

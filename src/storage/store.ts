@@ -2,7 +2,7 @@
 // close, and the upkeep of its files. What a commit may contain is the engine's business; that it is there whole or not
 // at all is ours.
 
-import type { DocDBError } from "../base/errors.ts";
+import { DocDBError } from "../base/errors.ts";
 import type { Hash64 } from "../base/hash.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Turn } from "../platform/turn.ts";
@@ -29,6 +29,8 @@ import { recover, type Recovered } from "./recovery.ts";
 import { Upkeep } from "./upkeep.ts";
 import type { VerifySink } from "./verify/finding.ts";
 import { verifyStore } from "./verify/verify-store.ts";
+
+const verifyStopped = "The database is being closed: not every byte was checked.";
 
 /** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
 export interface StoreListener {
@@ -251,9 +253,16 @@ export class Store {
     return { version, done };
   }
 
-  /** Reads every byte of the database's files and reports what isn't as it should be: see verify-store.ts. */
-  verify(sink: VerifySink, onTotal: (bytes: number) => void): Promise<void> {
-    return verifyStore(this.#parts, this.#leases, sink, onTotal);
+  /**
+   * Reads every byte of the database's files and reports what isn't as it should be: see verify-store.ts.
+   * SHUTTING_DOWN.
+   */
+  verify({ found, checked }: VerifySink, onTotal: (bytes: number) => void): Promise<void> {
+    const unlessStopped = (bytes: number, records: number): void => {
+      if (this.healing.stopped) throw new DocDBError("SHUTTING_DOWN", verifyStopped);
+      checked(bytes, records);
+    };
+    return verifyStore(this.#parts, this.#leases, { found, checked: unlessStopped }, onTotal);
   }
 
   /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */

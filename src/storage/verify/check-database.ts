@@ -28,12 +28,8 @@ interface Context {
   readonly turn: Turn;
 }
 
-/** What the files say without the data file: which records of it the log has made obsolete. */
-interface Later {
-  /** Keys of documents that were written or deleted behind the start of replay. */
-  readonly documents: Set<string>;
-  readonly replayFrom: number;
-}
+/** Whether the log changes a document behind the start of replay, so that its record in the data file is obsolete. */
+type IsObsolete = (collection: number, idLow: number, idHigh: number) => boolean;
 
 /** Reports everything that isn't as it should be in the files of one database. */
 export async function checkDatabase(
@@ -48,15 +44,16 @@ export async function checkDatabase(
   if (typeof snapshot === "string" && (await platform.fs.exists(layout.index))) {
     await reportUnusable(relativeName(layout.index, layout), snapshot, sink);
   }
-  const groups: WalGroup["commits"][number][] = [];
-  const { checkpoint } = await checkWal(context, (group) => groups.push(...group.commits));
+  // Only the newest version of each: where replay starts is known when the log has been read, and it may be big.
+  const newest = new Map<string, number>();
+  const { checkpoint } = await checkWal(context, ({ commits }) => {
+    for (const { version, mutations } of commits) {
+      for (const { collection, idLow, idHigh } of mutations) newest.set(keyOf(collection, idLow, idHigh), version);
+    }
+  });
   const replayFrom = loaded?.position.replayFrom ?? checkpoint?.version ?? 0;
-  const later: Later = { documents: new Set(), replayFrom };
-  for (const { version, mutations } of groups) {
-    if (version <= replayFrom) continue;
-    for (const { collection, idLow, idHigh } of mutations) later.documents.add(keyOf(collection, idLow, idHigh));
-  }
-  await checkData(context, loaded, loaded?.position.extents ?? checkpoint?.extents, later);
+  const isObsolete: IsObsolete = (...document) => (newest.get(keyOf(...document)) ?? 0) > replayFrom;
+  await checkData(context, loaded, loaded?.position.extents ?? checkpoint?.extents, isObsolete);
 }
 
 async function checkWal(context: Context, visit: (group: WalGroup) => void): ReturnType<typeof verifyWal> {
@@ -85,7 +82,7 @@ async function checkData(
   context: Context,
   snapshot: LoadedSnapshot | undefined,
   extents: readonly DataExtent[] | undefined,
-  later: Later,
+  isObsolete: IsObsolete,
 ): Promise<void> {
   const { layout, sink, turn } = context;
   const found = [await openData(context, layout.data, true), await openData(context, layout.compact, false)];
@@ -107,7 +104,7 @@ async function checkData(
     if (snapshot !== undefined) {
       await verifySnapshot(snapshot, truth, relativeName(layout.index, layout), sink, turn);
     }
-    for (const data of verified) await judgeData(context, data, snapshot, truth, later);
+    for (const data of verified) await judgeData(context, data, snapshot, truth, isObsolete);
   } finally {
     for (const { file } of sources) await file.close();
   }
@@ -118,7 +115,7 @@ async function judgeData(
   data: VerifiedData,
   snapshot: LoadedSnapshot | undefined,
   truth: DocumentIndex,
-  later: Later,
+  isObsolete: IsObsolete,
 ): Promise<void> {
   const { platform, layout, databaseId, sink, turn } = context;
   const copies = { fs: platform.fs, layout, databaseId };
@@ -127,7 +124,7 @@ async function judgeData(
     const { collection, idLow, idHigh, version, createTimeMs, length } = record.header;
     const known = truth.collection(collection);
     const newest = known?.table.get(idLow, idHigh)?.version ?? 0;
-    const isNewest = known !== undefined && newest < version && !later.documents.has(keyOf(collection, idLow, idHigh));
+    const isNewest = known !== undefined && newest < version && !isObsolete(collection, idLow, idHigh);
     const entry: IndexEntry = {
       version,
       offset: record.offset,
@@ -140,7 +137,7 @@ async function judgeData(
     await judgeRecord(record, isNewest ? claim : undefined, data, copies, sink, turn);
   }
   const claimed = new Set<unknown>();
-  for (const claim of snapshot === undefined ? [] : claimsOf(snapshot, data, parity, later)) {
+  for (const claim of snapshot === undefined ? [] : claimsOf(snapshot, data, parity, isObsolete)) {
     claimed.add(await judgeClaim(claim, data, copies, sink, turn));
   }
   for (const damage of data.damages) {
@@ -149,12 +146,12 @@ async function judgeData(
 }
 
 /** Entries of the snapshot that point into this file where no sound record of theirs stands. */
-function claimsOf({ index }: LoadedSnapshot, data: VerifiedData, parity: number, later: Later): Claim[] {
+function claimsOf({ index }: LoadedSnapshot, data: VerifiedData, parity: number, isObsolete: IsObsolete): Claim[] {
   const found: Claim[] = [];
   for (const { id: collection, name: collectionName, table } of index.collections) {
     for (const shard of table.shards) {
       shard.forEach((idLow, idHigh, entry) => {
-        if (entry.parity !== parity || later.documents.has(keyOf(collection, idLow, idHigh))) return;
+        if (entry.parity !== parity || isObsolete(collection, idLow, idHigh)) return;
         if (data.starts.has(entry.offset, collection, idLow, idHigh, entry.version)) return;
         found.push({ collection, collectionName, idLow, idHigh, entry });
       });

@@ -1,7 +1,6 @@
 // Verifies the write-ahead log: every group of every kept segment, how groups and segments follow from each other, and
 // how the last one ends. Damage of commits that a checkpoint covers costs nothing but copies to heal from.
 
-import { readWholeFile } from "../../platform/file-io.ts";
 import type { File, FileSystem } from "../../platform/platform.ts";
 import type { Turn } from "../../platform/turn.ts";
 import {
@@ -15,10 +14,13 @@ import { readSegment, type WalGroup } from "../wal-reader.ts";
 import { type Finding, finding, type VerifySink } from "./finding.ts";
 import { walkSegment } from "./walk-segment.ts";
 
-/** A segment's bytes as they were at one moment. */
+/** A segment as it was at one moment. */
 export interface SegmentSource {
   /** Path relative to the data directory. */
   readonly name: string;
+  /** The bytes of its header, fewer when the file ends before. */
+  readonly header: () => Promise<Buffer>;
+  /** All of it. Asked for once: there may be many segments, and only one is held at a time. */
   readonly bytes: () => Promise<Buffer>;
 }
 
@@ -47,7 +49,7 @@ export async function verifyWal(
   turn: Turn,
   visit: (group: WalGroup) => void = () => undefined,
 ): Promise<VerifiedWal> {
-  const headers = await Promise.all(sources.map(async (source) => headerOf(await source.bytes(), databaseId)));
+  const headers = await Promise.all(sources.map(async (source) => headerOf(await source.header(), databaseId)));
   const unjudged: Unjudged[] = [];
   let checkpoint: CheckpointMark | undefined;
   for (const [i, source] of sources.entries()) {
@@ -171,18 +173,33 @@ function judged({ finding: at, from, to }: Unjudged, checkpointVersion: number, 
   return { ...at, message };
 }
 
-/** A segment on disk, read when it is needed. */
+/** A segment on disk, opened when it is needed. */
 export function segmentOnDisk(fs: FileSystem, path: string, name: string): SegmentSource {
-  return { name, bytes: async () => (await readWholeFile(fs, path)) ?? Buffer.alloc(0) };
+  const reading = async (length: (size: number) => number): Promise<Buffer> => {
+    const file = await fs.open(path, "read");
+    try {
+      return await readUpTo(file, length(await file.size()));
+    } finally {
+      await file.close();
+    }
+  };
+  return {
+    name,
+    header: () => reading((size) => Math.min(size, segmentHeaderBytes)),
+    bytes: () => reading((size) => size),
+  };
 }
 
 /** A segment that is open already, as far as it reaches now. */
 export function openSegmentSource(file: File, bytes: number, name: string): SegmentSource {
   return {
     name,
-    bytes: async () => {
-      const target = Buffer.alloc(bytes);
-      return target.subarray(0, await file.read(target, 0));
-    },
+    header: () => readUpTo(file, Math.min(bytes, segmentHeaderBytes)),
+    bytes: () => readUpTo(file, bytes),
   };
+}
+
+async function readUpTo(file: File, length: number): Promise<Buffer> {
+  const target = Buffer.alloc(length);
+  return target.subarray(0, await file.read(target, 0));
 }

@@ -2,8 +2,11 @@
 
 import test from "ava";
 import { dataHeaderBytes, dataRecordHeaderBytes } from "../../../src/storage/data-format.ts";
+import { SimulatedMachine } from "../../../src/platform/sim/simulated-machine.ts";
+import { Turn } from "../../../src/platform/turn.ts";
 import type { Finding } from "../../../src/storage/verify/finding.ts";
-import { segmentHeaderBytes } from "../../../src/storage/wal-format.ts";
+import { type SegmentSource, verifyWal } from "../../../src/storage/verify/verify-wal.ts";
+import { encodeSegmentHeader, segmentHeaderBytes } from "../../../src/storage/wal-format.ts";
 import { del, put } from "../sample-commits.ts";
 import { layout, StoredDatabase } from "../stored-database.ts";
 
@@ -104,4 +107,41 @@ test("writes, a checkpoint and a compaction meanwhile are no findings", async (t
   };
   await db.machine.run(work());
   t.deepEqual(found, []);
+});
+
+test("a verification ends when the database is about to be closed", async (t) => {
+  const db = await sample();
+  const sink = { found: () => Promise.resolve(), checked: () => undefined };
+  db.store.stopLongWork();
+  await t.throwsAsync(db.machine.run(db.store.verify(sink, () => undefined)), { code: "SHUTTING_DOWN" });
+});
+
+test("segments are read one after the other, and each once", async (t) => {
+  let [held, most, reads] = [0, 0, 0];
+  const segments = Array.from({ length: 5 }, (_, i): SegmentSource => {
+    const header = {
+      databaseId: 1,
+      segment: i + 1,
+      firstVersion: 1,
+      baseVersion: 0,
+      durableBytes: 64,
+      salt: 7,
+      lossy: false,
+    };
+    const bytes = encodeSegmentHeader(header);
+    return {
+      name: `wal/d.wal.${i + 1}`,
+      header: () => Promise.resolve(bytes),
+      bytes: async () => {
+        reads++;
+        most = Math.max(most, ++held);
+        await new Promise((resolve) => setImmediate(resolve));
+        held--;
+        return bytes;
+      },
+    };
+  });
+  const sink = { found: () => Promise.resolve(), checked: () => undefined };
+  await verifyWal(segments, 1, 0, sink, new Turn(new SimulatedMachine(1).platform().clock));
+  t.deepEqual({ most, reads }, { most: 1, reads: 5 });
 });
