@@ -6,6 +6,8 @@ import type { Turn } from "../platform/turn.ts";
 import { hasContent, mutationKindOf } from "../storage/commit.ts";
 import { type DataHeader, dataHeaderBytes, decodeDataHeader } from "../storage/data-format.ts";
 import type { CorruptRecord } from "../storage/verify/verify-data.ts";
+import type { Layout } from "../storage/layout.ts";
+import { saltOfRecords, searchedBytes } from "./lost-headers.ts";
 import { refuseUnknownFormat } from "./unknown-format.ts";
 import { type Damage, walkData } from "../storage/verify/walk-data.ts";
 
@@ -13,6 +15,8 @@ export interface DataSource {
   readonly path: string;
   readonly file: File;
   readonly header: DataHeader;
+  /** Whether the header is damaged and was worked out from the records. */
+  readonly headerLost: boolean;
   readonly bytes: number;
   /** Bytes that are no record, and damaged records of other kinds. */
   readonly damages: readonly Damage[];
@@ -22,12 +26,43 @@ export interface DataSource {
 }
 
 /**
- * Reads a data file from front to back. Undefined when it is missing, has no sound header, or is another database's.
+ * Reads the data files, the older generation first. `generation` is that of the data file when its header is damaged
+ * and there is no other file to tell: the two are consecutive.
  */
-export async function readDataSource(
+export async function readDataSources(
+  fs: FileSystem,
+  layout: Layout,
+  databaseId: number,
+  generation: number,
+  turn: Turn,
+): Promise<DataSource[]> {
+  const sources: DataSource[] = [];
+  try {
+    for (const [i, path] of [layout.data, layout.compact].entries()) {
+      const source = await readDataSource(fs, path, databaseId, generation + i, turn);
+      if (source !== undefined) sources.push(source);
+    }
+  } catch (error) {
+    for (const { file } of sources) await file.close();
+    throw error;
+  }
+  const known = sources.find(({ headerLost }) => !headerLost);
+  return sources.map((source) => {
+    if (!source.headerLost || known === undefined) return source;
+    const step = source.path === layout.data ? -1 : 1;
+    return { ...source, header: { ...source.header, generation: known.header.generation + step } };
+  });
+}
+
+/**
+ * Reads a data file from front to back. Undefined when it is missing, has neither a sound header nor a record that
+ * tells one, or is another database's. `generation` is the one that a file without a header has.
+ */
+async function readDataSource(
   fs: FileSystem,
   path: string,
   databaseId: number,
+  generation: number,
   turn: Turn,
 ): Promise<DataSource | undefined> {
   let file: File;
@@ -39,12 +74,15 @@ export async function readDataSource(
   }
   try {
     const bytes = await file.size();
-    const head = Buffer.alloc(Math.min(bytes, dataHeaderBytes));
+    const head = Buffer.alloc(Math.min(bytes, searchedBytes));
     await file.read(head, 0);
-    const header = decodeDataHeader(head);
-    if (typeof header === "string") refuseUnknownFormat(path, header);
-    if (typeof header === "object" && header.databaseId === databaseId) {
-      return { path, file, header, bytes, ...(await readRecords(file, header, bytes, turn)) };
+    const decoded = decodeDataHeader(head);
+    if (typeof decoded === "string") refuseUnknownFormat(path, decoded);
+    const salt = typeof decoded === "string" ? saltOfRecords(head.subarray(dataHeaderBytes)) : decoded.salt;
+    const header = typeof decoded === "object" ? decoded : { databaseId, generation, salt: salt ?? 0 };
+    if (salt !== undefined && header.databaseId === databaseId) {
+      const headerLost = typeof decoded === "string";
+      return { path, file, header, headerLost, bytes, ...(await readRecords(file, header, bytes, turn)) };
     }
   } catch (error) {
     await file.close();

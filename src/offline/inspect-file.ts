@@ -11,6 +11,7 @@ import { mutationKindOf } from "../storage/commit.ts";
 import { dataHeaderBytes, decodeDataHeader } from "../storage/data-format.ts";
 import { loadSnapshot } from "../storage/index-snapshot.ts";
 import { walkData, type WalkedRecord } from "../storage/verify/walk-data.ts";
+import { saltOfRecords, searchedBytes } from "./lost-headers.ts";
 import { damageAt, type Piece, timeOf, unreadable } from "./inspected-piece.ts";
 import { inspectSegment } from "./inspect-segment.ts";
 
@@ -46,15 +47,19 @@ export async function* inspectFile(
 
 async function* inspectData(file: File, turn: Turn): AsyncGenerator<Piece> {
   const bytes = await file.size();
-  const head = await readFully(file, 0, Math.min(bytes, dataHeaderBytes));
-  const header = decodeDataHeader(head ?? Buffer.alloc(0));
-  if (typeof header === "string") {
+  const head = (await readFully(file, 0, Math.min(bytes, searchedBytes))) ?? Buffer.alloc(0);
+  const header = decodeDataHeader(head);
+  const salt = typeof header === "string" ? saltOfRecords(head.subarray(dataHeaderBytes)) : header.salt;
+  if (typeof header === "object") {
+    const facts = { database: header.databaseId, generation: header.generation, salt: header.salt };
+    yield { offset: 0, length: dataHeaderBytes, what: "header", facts };
+  } else if (salt !== undefined) {
+    yield unreadable(0, dataHeaderBytes, `${header}; the records tell the salt`);
+  } else {
     // Every record's checksums are seeded with the salt that stands here.
     yield unreadable(0, bytes, header);
-    return;
   }
-  const { databaseId, generation, salt } = header;
-  yield { offset: 0, length: dataHeaderBytes, what: "header", facts: { database: databaseId, generation, salt } };
+  if (salt === undefined) return;
   for await (const piece of walkData(file, salt, dataHeaderBytes, bytes, turn)) {
     yield piece.kind === "damage" ? damageAt(piece.offset, piece.length) : dataRecord(piece);
   }

@@ -1,6 +1,6 @@
 // Tells what a segment of the write-ahead log says: its header, each group, each record of it, and damage between.
 
-import { idOf } from "../base/u64.ts";
+import { idOf, readU64 } from "../base/u64.ts";
 import { mutationOf } from "../storage/commit.ts";
 import {
   checkpointOf,
@@ -14,21 +14,28 @@ import {
 } from "../storage/wal-format.ts";
 import type { WalGroup } from "../storage/wal-reader.ts";
 import { walkSegment } from "../storage/verify/walk-segment.ts";
+import { headerOfGroups } from "./lost-headers.ts";
 import { damageAt, type Piece, timeOf, unreadable } from "./inspected-piece.ts";
 
+/** Of the database's id in a record. */
+const databaseIdOffset = 16;
 const opNames = new Map<number, string>(Object.entries(walOp).map(([name, op]) => [op, name]));
 
 /** The pieces of a segment whose bytes these are. Bytes that are still zero behind the last group are told as such. */
 export function* inspectSegment(bytes: Buffer): Generator<Piece> {
-  const header = decodeSegmentHeader(bytes);
-  if (typeof header === "string") {
+  const decoded = decodeSegmentHeader(bytes);
+  const header = typeof decoded === "string" ? lostHeader(bytes) : decoded;
+  if (typeof decoded === "object") {
+    const { databaseId, segment, firstVersion, baseVersion, durableBytes, lossy } = decoded;
+    const facts = { database: databaseId, segment, firstVersion, baseVersion, durableBytes, lossy };
+    yield { offset: 0, length: segmentHeaderBytes, what: "header", facts };
+  } else if (header !== undefined) {
+    yield unreadable(0, segmentHeaderBytes, `${decoded}; the records tell the salt`);
+  } else {
     // Every record's checksum is seeded with the salt that stands here.
-    yield unreadable(0, bytes.length, header);
-    return;
+    yield unreadable(0, bytes.length, decoded);
   }
-  const { databaseId, segment, firstVersion, baseVersion, durableBytes, lossy } = header;
-  const facts = { database: databaseId, segment, firstVersion, baseVersion, durableBytes, lossy };
-  yield { offset: 0, length: segmentHeaderBytes, what: "header", facts };
+  if (header === undefined) return;
   for (const piece of walkSegment(bytes, header)) {
     if (piece.kind === "damage") {
       const { offset, length } = piece;
@@ -39,6 +46,13 @@ export function* inspectSegment(bytes: Buffer): Generator<Piece> {
     yield groupPiece(piece.group);
     yield* recordsOf(bytes, piece.group, header);
   }
+}
+
+/** What is needed of a header to read the records, by the records. */
+function lostHeader(bytes: Buffer): SegmentHeader | undefined {
+  const isLong = bytes.length >= segmentHeaderBytes + groupRecordBytes;
+  const databaseId = isLong ? readU64(bytes, segmentHeaderBytes + databaseIdOffset) : undefined;
+  return databaseId === undefined ? undefined : headerOfGroups(bytes, databaseId, 0);
 }
 
 function groupPiece({ offset, header, lastVersion, end }: WalGroup): Piece {

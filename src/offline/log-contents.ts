@@ -4,6 +4,7 @@ import { readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { type Layout, olderSegments } from "../storage/layout.ts";
+import { headerOfGroups } from "./lost-headers.ts";
 import { refuseUnknownFormat } from "./unknown-format.ts";
 import { walkSegment } from "../storage/verify/walk-segment.ts";
 import { type CheckpointMark, checkpointOf, decodeSegmentHeader, type SegmentHeader } from "../storage/wal-format.ts";
@@ -19,6 +20,8 @@ export interface LogContents {
   readonly highestSegment: number;
   /** Every file of the log. */
   readonly paths: readonly string[];
+  /** Headers of segments whose own are damaged, worked out from their groups. */
+  readonly lostHeaders: ReadonlyMap<string, SegmentHeader>;
 }
 
 export async function readLog(fs: FileSystem, layout: Layout, databaseId: number, turn: Turn): Promise<LogContents> {
@@ -28,11 +31,15 @@ export async function readLog(fs: FileSystem, layout: Layout, databaseId: number
   let highestSegment = numbers.at(-1) ?? 0;
   let highestVersion = 0;
   const segments: { bytes: Buffer; header: SegmentHeader }[] = [];
-  for (const path of paths) {
+  const lostHeaders = new Map<string, SegmentHeader>();
+  for (const [i, path] of paths.entries()) {
     const bytes = (await readWholeFile(fs, path)) ?? Buffer.alloc(0);
-    const header = decodeSegmentHeader(bytes);
-    if (typeof header === "string") refuseUnknownFormat(path, header);
-    if (typeof header === "string" || header.databaseId !== databaseId) continue;
+    const decoded = decodeSegmentHeader(bytes);
+    if (typeof decoded === "string") refuseUnknownFormat(path, decoded);
+    const number = numbers[i] ?? (numbers.at(-1) ?? 0) + 1;
+    const header = typeof decoded === "string" ? headerOfGroups(bytes, databaseId, number) : decoded;
+    if (header === undefined || header.databaseId !== databaseId) continue;
+    if (typeof decoded === "string") lostHeaders.set(path, header);
     highestSegment = Math.max(highestSegment, header.segment);
     highestVersion = Math.max(highestVersion, header.baseVersion, header.firstVersion - 1);
     // A next segment beside an active one never took over.
@@ -53,5 +60,5 @@ export async function readLog(fs: FileSystem, layout: Layout, databaseId: number
       }
     }
   }
-  return { groups, checkpoint, highestVersion, highestSegment, paths };
+  return { groups, checkpoint, highestVersion, highestSegment, paths, lostHeaders };
 }

@@ -4,6 +4,7 @@ import { DocDBError } from "../base/errors.ts";
 import { olderSegments } from "../storage/layout.ts";
 import { readSegmentHeader, type Segment, surveyWal } from "../storage/wal-survey.ts";
 import type { DataExtent } from "../storage/data-extent.ts";
+import type { SegmentHeader } from "../storage/wal-format.ts";
 import { dataHeaderBytes } from "../storage/data-format.ts";
 import { type Patient, sourceOf } from "./salvage.ts";
 
@@ -63,7 +64,7 @@ function atPlace(path: string, offset: number, reason: string): string {
 }
 
 /** The segments without a gap up to the active one, or why there is no active one. */
-async function segmentsOf({ platform, layout, databaseId }: Patient): Promise<Segment[] | string> {
+async function segmentsOf({ platform, layout, databaseId, log }: Patient): Promise<Segment[] | string> {
   const { fs } = platform;
   const older = olderSegments(layout.database, await fs.readdir(layout.walDirectory));
   const isThere = await fs.exists(layout.activeSegment);
@@ -74,7 +75,7 @@ async function segmentsOf({ platform, layout, databaseId }: Patient): Promise<Se
     for (const path of [newest, ...older.reverse().map((number) => layout.segment(number))]) {
       const [successor] = chain;
       if (successor !== undefined && path !== layout.segment(successor.header.segment - 1)) break;
-      const segment = { path, ...(await readSegmentHeader(fs, path)) };
+      const segment = { path, ...(await readHeader(platform, path, log.lostHeaders.get(path))) };
       if (segment.header.databaseId !== databaseId) return `${path} belongs to database ${segment.header.databaseId}`;
       chain.unshift(segment);
     }
@@ -83,6 +84,21 @@ async function segmentsOf({ platform, layout, databaseId }: Patient): Promise<Se
     throw error;
   }
   return chain;
+}
+
+/** The header of a segment and its length; one that was worked out counts as if it stood there. */
+async function readHeader(
+  { fs }: Patient["platform"],
+  path: string,
+  lost: SegmentHeader | undefined,
+): Promise<Omit<Segment, "path">> {
+  if (lost === undefined) return await readSegmentHeader(fs, path);
+  const file = await fs.open(path, "read");
+  try {
+    return { header: lost, bytes: await file.size() };
+  } finally {
+    await file.close();
+  }
 }
 
 function behind(chain: readonly Segment[], version: number): readonly Segment[] {

@@ -5,14 +5,15 @@ import { readFully, writeFully } from "../platform/file-io.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { encodeDataRecords } from "../storage/commit.ts";
-import { contentChecksumOffset } from "../storage/data-format.ts";
+import { contentChecksumOffset, encodeDataHeader } from "../storage/data-format.ts";
 import { loadSnapshot } from "../storage/index-snapshot.ts";
 import type { Layout } from "../storage/layout.ts";
 import { findInWal } from "../storage/wal-search.ts";
 import { relativeName } from "../storage/verify/relative-name.ts";
+import { encodeSegmentHeader } from "../storage/wal-format.ts";
 import { removeIfThere } from "../storage/wal-log.ts";
 import { adoptCompacted } from "../storage/compaction.ts";
-import { type DataSource, readDataSource } from "./data-source.ts";
+import { type DataSource, readDataSources } from "./data-source.ts";
 import { readLog } from "./log-contents.ts";
 import { damageIn, judgeOpening, type Opening } from "./opening-problem.ts";
 import { rebuild } from "./rebuild.ts";
@@ -43,22 +44,37 @@ export async function planRepair(platform: Platform, layout: Layout, databaseId:
     for (const { file } of sources) await file.close();
   };
   try {
-    for (const path of [layout.data, layout.compact]) {
-      const source = await readDataSource(fs, path, databaseId, turn);
-      if (source !== undefined) sources.push(source);
-    }
     const log = await readLog(fs, layout, databaseId, turn);
     const snapshot = await loadSnapshot(fs, layout.index, databaseId, turn);
+    const extents = typeof snapshot === "object" ? snapshot.position.extents : (log.checkpoint?.extents ?? []);
+    sources.push(...(await readDataSources(fs, layout, databaseId, extents[0]?.generation ?? 1, turn)));
     const patient = { platform, layout, databaseId, turn, log, sources, snapshot };
     const opening = await judgeOpening(patient);
     const problem = opening.problem ?? damageIn(patient, opening.extents);
     const plan =
       problem === undefined ? await planSmall(patient, opening) : await planRebuild(patient, opening, problem);
-    return { database: layout.database, ...plan, close };
+    return { database: layout.database, ...withHeaders(patient, plan), close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** A plan that first writes headers anew which were worked out: the rest of it counts on them. */
+function withHeaders({ platform, layout, sources, log }: Patient, plan: Plan): Plan {
+  const headers = new Map<string, Buffer>();
+  for (const { path, header, headerLost } of sources) if (headerLost) headers.set(path, encodeDataHeader(header));
+  for (const [path, header] of log.lostHeaders) headers.set(path, encodeSegmentHeader(header));
+  if (headers.size === 0 || plan.refusal !== undefined) return plan;
+  const steps = [...headers.keys()].map((path) => {
+    return `Write the header of ${relativeName(path, layout)} anew: what stands behind it tells what it said.`;
+  });
+  const apply = async (): Promise<void> => {
+    for (const [path, bytes] of headers) await rewrite(platform, path, 0, bytes);
+    await plan.apply();
+  };
+  const changes = [...new Set([...headers.keys(), ...plan.changes])];
+  return { ...plan, steps: [...steps, ...plan.steps], changes, apply };
 }
 
 type Plan = Omit<RepairPlan, "database" | "close">;
@@ -128,7 +144,7 @@ async function planSmall(patient: Patient, { extents }: Opening): Promise<Plan> 
       const name = relativeName(source.path, layout);
       steps.push(`Rewrite version ${version} of document ${idOf(idLow, idHigh)} in ${name} from the log's copy.`);
       changes.add(source.path);
-      actions.push(() => rewrite(patient, source.path, offset, bytes));
+      actions.push(() => rewrite(platform, source.path, offset, bytes));
     }
   }
   const apply = async (): Promise<void> => {
@@ -137,7 +153,7 @@ async function planSmall(patient: Patient, { extents }: Opening): Promise<Plan> 
   return { steps, losses: [], changes: [...changes], apply };
 }
 
-async function rewrite({ platform }: Patient, path: string, offset: number, bytes: Buffer): Promise<void> {
+async function rewrite(platform: Platform, path: string, offset: number, bytes: Buffer): Promise<void> {
   const file = await platform.fs.open(path, "write");
   try {
     await writeFully(file, bytes, offset);

@@ -65,6 +65,20 @@ test("a segment is told group by group with its records; damage takes a group an
   t.is(pieces[1]?.facts["resumes"], groups[1]?.offset);
 });
 
+test("a damaged header of a file is told, and the records behind it all the same", async (t) => {
+  for (const [kind, path] of [
+    ["data", "/db/data/one.data"],
+    ["wal", "/db/wal/one.wal"],
+  ] as const) {
+    const machine = await sampleDirectory("power");
+    const whole = await inspect(machine, kind, path);
+    machine.writeFile(path, machine.readFile(path).fill(0xa5, 0, 30));
+    const pieces = await inspect(machine, kind, path);
+    t.like(pieces[0], { what: "damage", offset: 0 });
+    t.deepEqual(pieces.slice(1), whole.slice(1), kind);
+  }
+});
+
 test("an index snapshot and a catalog are told; one that can't be used says why", async (t) => {
   const machine = await sampleDirectory("close");
   const index = await inspect(machine, "index", "/db/data/one.index");
