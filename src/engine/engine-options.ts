@@ -2,6 +2,7 @@
 
 import { limits } from "../base/limits.ts";
 import type { Platform } from "../platform/platform.ts";
+import { Background } from "../platform/background.ts";
 import type { FsyncMode } from "../storage/fsync-mode.ts";
 import { layoutOf } from "../storage/layout.ts";
 import { Pacer } from "../storage/pacer.ts";
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly snapshotAgeMs?: number;
   /** Bytes of documents that are kept in memory, of all databases together; 0 for none. Default 128 MiB. */
   readonly cacheBytes?: number;
+  /** What the upkeep of all databases shares; whoever queues requests tells it of them. */
+  readonly background?: Background | undefined;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -54,6 +57,7 @@ export interface DeletedDatabase {
 
 /** What all databases of an engine share. */
 export interface Shared {
+  readonly background: Background;
   readonly scrubPacer: Pacer;
   readonly cache: PayloadCache;
 }
@@ -61,18 +65,20 @@ export interface Shared {
 /** What all databases of an engine share, by its options. */
 export function sharedBy(options: EngineOptions): Shared {
   const scrubPacer = new Pacer(options.platform.clock, options.scrubBytesPerSecond ?? 8 * mebibyte);
-  return { scrubPacer, cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte) };
+  const background = options.background ?? new Background(options.platform.clock);
+  return { background, scrubPacer, cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte) };
 }
 
 /** How one database is kept. */
 export function storeOptionsOf(
   options: EngineOptions,
   entry: CatalogEntry,
-  { scrubPacer, cache }: Shared,
+  { background, scrubPacer, cache }: Shared,
 ): StoreOptions {
   const { directory, platform, observer, fsyncMode, backupDirectory } = options;
   return {
     platform,
+    background,
     observer,
     layout: layoutOf(directory, entry.name),
     databaseId: entry.id,

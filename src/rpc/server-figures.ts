@@ -4,6 +4,7 @@
 import type { EngineOptions } from "../engine/engine-options.ts";
 import type { EngineStats } from "../engine/engine-stats.ts";
 import type { SchedulerStats } from "../scheduler/scheduler.ts";
+import type { BackgroundStats } from "../platform/background.ts";
 import type { ErrorStats } from "../telemetry/error-tracker.ts";
 
 /** Gathers the figures of the server with those of one database, or of all with an empty name. DATABASE_NOT_FOUND. */
@@ -13,6 +14,7 @@ export interface ServerFigures {
   readonly process: ProcessFigures;
   readonly engine: EngineStats;
   readonly scheduler: SchedulerStats;
+  readonly background: BackgroundStats;
   /** Commands of a database that wait for a slot. */
   readonly queuedFor: (database: string) => number;
   readonly fsyncMode: EngineOptions["fsyncMode"];

@@ -18,7 +18,6 @@ import {
 import { limits } from "../base/limits.ts";
 import type { EngineOptions } from "../engine/engine-options.ts";
 import type { DatabaseStats, EngineStats, OpenDatabaseStats } from "../engine/engine-stats.ts";
-import type { SchedulerStats } from "../scheduler/scheduler.ts";
 import type { ErrorCount } from "../telemetry/error-tracker.ts";
 import type { ProcessFigures, ServerFigures } from "./server-figures.ts";
 import { stateOnWire } from "./database-service.ts";
@@ -32,11 +31,11 @@ const fsyncModes: Readonly<Record<EngineOptions["fsyncMode"], FsyncMode>> = {
 };
 
 export function statsOnWire(figures: ServerFigures): GetStatsResponse {
-  const { engine, scheduler, fsyncMode, errors, queuedFor } = figures;
+  const { engine, fsyncMode, errors, queuedFor } = figures;
   return {
     server: serverOnWire(figures.process),
     pool: { ...engine.pool, maxOpen: 0 },
-    scheduler: schedulerOnWire(scheduler),
+    scheduler: schedulerOnWire(figures),
     memory: memoryOnWire(engine),
     cache: cacheOnWire(engine.cache),
     fsyncMode: fsyncModes[fsyncMode],
@@ -55,7 +54,7 @@ function serverOnWire({ startTimeMs, residentBytes, eventLoopDelayP99Ms, ...rest
   };
 }
 
-function schedulerOnWire(stats: SchedulerStats): WireScheduler {
+function schedulerOnWire({ scheduler: stats, background }: ServerFigures): WireScheduler {
   return {
     slots: stats.slots,
     slotsBusy: stats.busySlots,
@@ -65,6 +64,9 @@ function schedulerOnWire(stats: SchedulerStats): WireScheduler {
     executed: BigInt(stats.executed),
     rejected: BigInt(stats.rejected),
     dropped: BigInt(stats.dropped),
+    backgroundShare: background.share,
+    backgroundDuration: durationOf(background.workMs),
+    backgroundPausedDuration: durationOf(background.pausedMs),
   };
 }
 

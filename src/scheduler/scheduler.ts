@@ -17,6 +17,7 @@ import {
   type Executor,
   type Result,
 } from "../engine/commands.ts";
+import type { Background } from "../platform/background.ts";
 
 export interface SchedulerOptions {
   /** Commands that execute at the same time. */
@@ -45,6 +46,7 @@ export interface SchedulerStats extends SchedulerOptions {
 export class Scheduler implements Executor {
   readonly #engine: Executor;
   readonly #options: SchedulerOptions;
+  readonly #background: Background | undefined;
   /** Queues that aren't empty, in the order of their next turn. */
   readonly #queues = new Map<string, Waiting[]>();
   readonly #counts = { executed: 0, rejected: 0, dropped: 0 };
@@ -54,9 +56,11 @@ export class Scheduler implements Executor {
   #dispatching = false;
   #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
-  constructor(engine: Executor, options: SchedulerOptions) {
+  /** `background` is told of every command, and gives way to them. */
+  constructor(engine: Executor, options: SchedulerOptions, background?: Background) {
     this.#engine = engine;
     this.#options = options;
+    this.#background = background;
   }
 
   /** Queues a command. QUEUE_FULL, SHUTTING_DOWN, CANCELLED; otherwise as the engine answers. */
@@ -66,6 +70,7 @@ export class Scheduler implements Executor {
     const queue = queueOf(asCommand(command));
     const refusal = this.#refusal(queue);
     if (refusal !== undefined) return Promise.reject(refusal);
+    this.#background?.noteRequest();
     return new Promise((resolve, reject) => {
       const { signal } = context;
       const drop = (): void => {
@@ -97,7 +102,9 @@ export class Scheduler implements Executor {
   readNow(command: Command<"getDocument">): DocumentRecord | undefined {
     if (this.#drained !== undefined) return undefined;
     const found = this.#engine.readNow?.(command);
-    if (found !== undefined) this.#counts.executed++;
+    if (found === undefined) return undefined;
+    this.#counts.executed++;
+    this.#background?.noteRequest();
     return found;
   }
 

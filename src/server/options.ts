@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly queuePerDatabase: number;
   /** Commands that may wait altogether. */
   readonly queueTotal: number;
+  /** Share of the time that checkpoints, compactions and scrubs take at most while requests come, in (0, 1]. */
+  readonly backgroundShare: number;
   /** Connections at the same time. */
   readonly maxConnections: number;
   /** Calls in flight on one connection. */
@@ -69,6 +71,7 @@ export const defaultOptions: ServerOptions = {
   slots: 4,
   queuePerDatabase: 4_096,
   queueTotal: 16_384,
+  backgroundShare: 0.25,
   maxConnections: 1_000,
   maxConcurrentStreams: 1_000,
   drainMs: 10_000,

@@ -27,6 +27,8 @@ export interface ServeFlags {
   readonly cacheMb: number;
   readonly slots: number;
   readonly queuePerDatabase: number;
+  readonly queueTotal: number;
+  readonly backgroundShare: number;
   readonly maxConnections: number;
   readonly maxConcurrentStreams: number;
   readonly logLevel: LogLevel;
@@ -66,13 +68,7 @@ function settings(): Option[] {
     ...storageFlags(),
     ...healingFlags(),
     number("--cache-mb <mib>", cacheHelp, byDefault.cacheBytes / mebibyte, 1_048_576, 0),
-    number("--slots <n>", "commands that execute at the same time", byDefault.slots, 1_024),
-    number(
-      "--queue-per-database <n>",
-      "commands that may wait for one database",
-      byDefault.queuePerDatabase,
-      1_000_000,
-    ),
+    ...schedulerFlags(),
     number("--max-connections <n>", "connections at the same time", byDefault.maxConnections, 100_000),
     number(
       "--max-concurrent-streams <n>",
@@ -107,6 +103,18 @@ function storageFlags(): Option[] {
   ];
 }
 
+/** How many requests run and wait, and what is left for work in the background. */
+function schedulerFlags(): Option[] {
+  const queueHelp = "commands that may wait for one database";
+  const shareHelp = "share of the time that checkpoints, compactions and scrubs take at most while requests come";
+  return [
+    number("--slots <n>", "commands that execute at the same time", byDefault.slots, 1_024),
+    number("--queue-per-database <n>", queueHelp, byDefault.queuePerDatabase, 1_000_000),
+    number("--queue-total <n>", "commands that may wait altogether", byDefault.queueTotal, 10_000_000),
+    new Option("--background-share <share>", shareHelp).default(byDefault.backgroundShare).argParser(share),
+  ];
+}
+
 /** How damaged documents are found and healed. */
 function healingFlags(): Option[] {
   const backupHelp = "copy of the data directory, from which damaged documents are healed; it is only read";
@@ -122,7 +130,7 @@ function healingFlags(): Option[] {
 /** What a server is told by these flags. */
 export function optionsOf(flags: ServeFlags): ServerOptions {
   const { dataDir, socket, fsyncMode, fsyncIntervalMs, trimAfterCheckpoint, compactionDeadRatio } = flags;
-  const { slots, queuePerDatabase, maxConnections, maxConcurrentStreams } = flags;
+  const { slots, queuePerDatabase, queueTotal, backgroundShare, maxConnections, maxConcurrentStreams } = flags;
   return {
     ...byDefault,
     dataDirectory: dataDir,
@@ -141,6 +149,8 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     cacheBytes: flags.cacheMb * mebibyte,
     slots,
     queuePerDatabase,
+    queueTotal,
+    backgroundShare,
     maxConnections,
     maxConcurrentStreams,
   };
@@ -165,7 +175,7 @@ function truth(text: string): boolean {
   throw new BadValue("It must be true or false.");
 }
 
-/** A share of a whole. Below a hundredth a compaction would follow the one before at once. */
+/** A share of a whole. Below a hundredth a compaction would follow the one before at once, or not end in a day. */
 function share(text: string): number {
   const parsed = /^(0?\.\d{1,6}|1(\.0{1,6})?)$/.test(text) ? Number(text) : 0;
   if (parsed >= 0.01 && parsed <= 1) return parsed;

@@ -10,6 +10,7 @@ import { CallGate } from "../rpc/call-gate.ts";
 import { HealthBoard } from "../rpc/health-board.ts";
 import { addServices, docdbServices } from "../rpc/services.ts";
 import type { ServerFigures } from "../rpc/server-figures.ts";
+import { Background } from "../platform/background.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { ErrorTracker } from "../telemetry/error-tracker.ts";
 import type { Observer } from "../telemetry/observer.ts";
@@ -42,10 +43,12 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
   const platform = realPlatform();
   const observer = new ErrorTracker(log, platform.clock);
   const health = new HealthBoard(docdbServices);
+  const background = new Background(platform.clock, options.backgroundShare);
   const engine = await Engine.open({
     directory: options.dataDirectory,
     platform,
     observer,
+    background,
     fsyncMode: options.fsyncMode,
     fsyncIntervalMs: options.fsyncIntervalMs,
     segmentBytes: options.segmentBytes,
@@ -61,7 +64,7 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     onDatabaseState: ({ database, state }) => health.setDatabase(database, state),
   });
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);
-  const scheduler = new Scheduler(engine, options);
+  const scheduler = new Scheduler(engine, options, background);
   const gate = new CallGate();
   const listener = new Listener({ ...options, inherited }, observer);
   const { clock, random } = platform;
@@ -70,6 +73,7 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     process: ownProcess.figures(listener.connections),
     engine: engine.stats(database),
     scheduler: scheduler.stats,
+    background: background.stats,
     queuedFor: (name) => scheduler.queuedFor(name),
     fsyncMode: options.fsyncMode,
     errors: observer.stats,

@@ -9,7 +9,7 @@
 
 import { sabotaged } from "../base/sabotage.ts";
 import type { File } from "../platform/platform.ts";
-import { Turn } from "../platform/turn.ts";
+import type { Turn } from "../platform/turn.ts";
 import { ChunkedWriter } from "./chunked-file.ts";
 import { encodeEnd, type SnapshotPosition, writeShards } from "./index-snapshot.ts";
 import type { Layout } from "./layout.ts";
@@ -17,12 +17,12 @@ import type { StoreParts } from "./store-parts.ts";
 import { type Checkpoint, trimSegments } from "./trim.ts";
 import { removeIfThere } from "./wal-log.ts";
 
-/** Steps 1 to 3. `closing`: no commit is under way or will follow. */
-export async function writeCheckpoint(parts: StoreParts, closing: boolean): Promise<Checkpoint> {
+/** Steps 1 to 3, in `turn`. `closing`: no commit is under way or will follow. */
+export async function writeCheckpoint(parts: StoreParts, closing: boolean, turn: Turn): Promise<Checkpoint> {
   const { layout, committer, data } = parts;
   const replayFrom = committer.lastVersion;
   await syncData(parts);
-  const position = await writeSnapshot(parts, replayFrom);
+  const position = await writeSnapshot(parts, replayFrom, turn);
   const extents = sabotaged("checkpoint-extent-too-long") ? data.extents : position.extents;
   if (sabotaged("trim-before-checkpoint")) {
     await trimSegments(parts.platform.fs, layout, { version: replayFrom, segment: Number.POSITIVE_INFINITY }, 0);
@@ -35,7 +35,7 @@ export async function writeCheckpoint(parts: StoreParts, closing: boolean): Prom
 }
 
 /** Step 2 up to the rename. */
-async function writeSnapshot(parts: StoreParts, replayFrom: number): Promise<SnapshotPosition> {
+async function writeSnapshot(parts: StoreParts, replayFrom: number, turn: Turn): Promise<SnapshotPosition> {
   const { platform, layout, databaseId, index, data, committer } = parts;
   const path = temporaryOf(layout);
   await removeIfThere(platform.fs, path);
@@ -43,7 +43,7 @@ async function writeSnapshot(parts: StoreParts, replayFrom: number): Promise<Sna
   try {
     const salt = platform.random.u32();
     const writer = new ChunkedWriter(file, 0);
-    await writeShards(writer, index, databaseId, salt, new Turn(platform.clock));
+    await writeShards(writer, index, databaseId, salt, turn);
     await writer.flush();
     // From here to the end block's encoding nothing is awaited that lets the index and the data files part.
     const from = sabotaged("snapshot-position-too-late") ? committer.lastVersion : replayFrom;

@@ -17,7 +17,7 @@
 import { DocDBError } from "../base/errors.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { FileSystem } from "../platform/platform.ts";
-import { Turn } from "../platform/turn.ts";
+import type { Turn } from "../platform/turn.ts";
 import { encodeDataRecords, type Mutation } from "./commit.ts";
 import { diskFull } from "./disk-errors.ts";
 import { DataFile, createDataFile } from "./data-file.ts";
@@ -65,14 +65,14 @@ export async function moveLiveRecords(
     await checkSpace(parts);
     await startGeneration(parts);
   }
-  const turn = new Turn(parts.platform.clock);
+  const turn = parts.background.turn(watch.stopped);
   const bytesTotal = liveBytes(index);
   let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
   index.requests.expire(parts.platform.clock.now());
   for (const source of sourcesOf(index)) {
     for (const shard of source.table.shards) {
       if (watch.stopped()) throw stopped();
-      const moved = await moveShard(parts, healing, source, shard);
+      const moved = await moveShard(parts, healing, source, shard, turn);
       const documents = source.kind === "put" ? moved.length : 0;
       progress = { documents: progress.documents + documents, bytes: progress.bytes + bytesOf(moved), bytesTotal };
       watch.onProgress(progress);
@@ -215,7 +215,13 @@ interface Live {
   readonly entry: IndexEntry;
 }
 
-async function moveShard(parts: StoreParts, healing: Healing, source: Source, shard: IndexShard): Promise<Live[]> {
+async function moveShard(
+  parts: StoreParts,
+  healing: Healing,
+  source: Source,
+  shard: IndexShard,
+  turn: Turn,
+): Promise<Live[]> {
   const { previous } = parts.data;
   const live: Live[] = [];
   if (previous === undefined) return live;
@@ -232,6 +238,7 @@ async function moveShard(parts: StoreParts, healing: Healing, source: Source, sh
       if (!sabotaged("compaction-drops-unreadable")) throw error;
     });
     start = end;
+    await turn.pause();
   }
   shard.dropTombstones(previous.parity);
   return live;

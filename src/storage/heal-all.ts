@@ -2,7 +2,6 @@
 // time, and for whoever asks for it, who doesn't want to wait.
 
 import { DocDBError } from "../base/errors.ts";
-import { Turn } from "../platform/turn.ts";
 import type { Healer, HealResult } from "./healer.ts";
 import { countLive, type LiveDocument, liveDocuments } from "./record-walk.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -27,11 +26,11 @@ export interface HealWatch {
 }
 
 export async function healAll(
-  { platform, index }: Pick<StoreParts, "platform" | "index">,
+  { background, index }: Pick<StoreParts, "background" | "index">,
   healer: Healer,
   watch: HealWatch,
 ): Promise<HealProgress> {
-  const turn = new Turn(platform.clock);
+  const turn = background.turn();
   let progress: HealProgress = { checked: 0, total: countLive(index), corrupt: 0, healed: 0, quarantined: 0 };
   for await (const batch of liveDocuments(index, turn)) {
     await watch.before(batch);

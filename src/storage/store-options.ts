@@ -1,6 +1,7 @@
 // How a database is to be kept. Defaults are the engine's: see EngineOptions.
 
 import type { Platform } from "../platform/platform.ts";
+import type { Background } from "../platform/background.ts";
 import type { FsyncMode } from "./fsync-mode.ts";
 import type { HealingOptions } from "./healing.ts";
 import type { Layout } from "./layout.ts";
@@ -8,6 +9,8 @@ import type { PayloadCache } from "./payload-cache.ts";
 
 export interface StoreOptions extends HealingOptions {
   readonly platform: Platform;
+  /** What its upkeep shares with that of other databases. */
+  readonly background: Background;
   /** Keeps what is read, for this database among others. Without one every read goes to the data file. */
   readonly cache?: PayloadCache | undefined;
   readonly layout: Layout;

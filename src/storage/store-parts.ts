@@ -1,6 +1,7 @@
 // What an open database's storage consists of, for the work that concerns all of it: checkpoints, compaction, healing.
 
 import type { Platform } from "../platform/platform.ts";
+import type { Background } from "../platform/background.ts";
 import type { DataFiles } from "./data-files.ts";
 import type { DocumentIndex } from "./document-index.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -9,6 +10,8 @@ import type { WalLog } from "./wal-log.ts";
 
 export interface StoreParts {
   readonly platform: Platform;
+  /** The share of work that concerns all of it, where nobody waits for it. */
+  readonly background: Background;
   readonly layout: Layout;
   readonly databaseId: number;
   readonly data: DataFiles;

@@ -62,14 +62,15 @@ export class Store {
     this.index = index;
     this.#versionFloor = nextVersion;
     this.#nextVersion = nextVersion;
-    const { platform, layout, databaseId, fsyncMode: mode, fsyncIntervalMs: intervalMs, segmentBytes } = options;
+    const { platform, background, layout, databaseId, segmentBytes } = options;
+    const { fsyncMode: mode, fsyncIntervalMs: intervalMs } = options;
     const committing = { databaseId, mode, intervalMs, segmentBytes, versionFloor: nextVersion };
     const committer = new GroupCommit(committing, platform.clock, wal, data, lastVersion, {
       publish: (commit, offset, walBytes) => this.#publish(commit, offset, walBytes),
       onAbort: () => this.#onAbort(),
       onReadOnly: (error) => listener.onReadOnly(error),
     });
-    this.#parts = { platform, layout, databaseId, data, wal, index, committer };
+    this.#parts = { platform, background, layout, databaseId, data, wal, index, committer };
     const opening = { version: recovered.checkpointVersion, walBytes: recovered.replayedBytes };
     this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
     this.#snapshots = new Snapshots(platform.clock, options, {

@@ -31,6 +31,9 @@ export interface OpeningCheckpoint {
   readonly walBytes: number;
 }
 
+/** A checkpoint doesn't give way to requests any more when the WAL has grown to so many times what brought it about. */
+const urgentWal = 2;
+
 export class Upkeep {
   readonly #options: StoreOptions;
   readonly #parts: StoreParts;
@@ -221,13 +224,14 @@ export class Upkeep {
   }
 
   async #writeCheckpoint(closing: boolean): Promise<number> {
-    const { platform, layout, trimAfterCheckpoint, keepSegments } = this.#options;
+    const { platform, layout, checkpointBytes, trimAfterCheckpoint, keepSegments } = this.#options;
     if (this.#parts.committer.readOnly !== undefined) throw this.#parts.committer.readOnly;
     const walBytes = this.#walBytes;
     const startedMs = platform.clock.monotonicMs();
     let checkpoint: Checkpoint;
     try {
-      checkpoint = await writeCheckpoint(this.#parts, closing);
+      const turn = this.#parts.background.turn(() => this.#closing || this.#walBytes >= urgentWal * checkpointBytes);
+      checkpoint = await writeCheckpoint(this.#parts, closing, turn);
       this.#checkpointVersion = checkpoint.version;
       this.#walBytes -= walBytes;
       this.#checkpointLater.succeeded();

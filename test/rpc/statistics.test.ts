@@ -49,6 +49,7 @@ test("the server tells of its process, its settings and its limits", async (t) =
   t.deepEqual([pool?.databases, pool?.open, pool?.readOnly, pool?.failed], [0, 0, 0, 0]);
   t.deepEqual([scheduler?.slots, scheduler?.slotsBusy, scheduler?.queued], [4, 0, 0]);
   t.is(scheduler?.queueLimit, 16_384);
+  t.is(scheduler?.backgroundShare, 0.25);
   t.is(memory?.usedBytes, 0n);
   t.is(fsyncMode, FsyncMode.GROUP);
   t.is(told?.documentBytes, BigInt(limits.documentBytes));

@@ -3,9 +3,11 @@
 import type { DocDBError } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
 import { idHigh, idLow } from "../../src/base/u64.ts";
+import type { Clock } from "../../src/platform/platform.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import type { Mutation } from "../../src/storage/commit.ts";
 import type { Collection } from "../../src/storage/document-index.ts";
+import { Background } from "../../src/platform/background.ts";
 import { Pacer } from "../../src/storage/pacer.ts";
 import { layoutOf } from "../../src/storage/layout.ts";
 import { createStore } from "../../src/storage/create-store.ts";
@@ -24,6 +26,8 @@ export class StoredDatabase {
   readonly settings: Partial<StoreOptions>;
   /** What the store told of: "abort", "read-only", and the observer's warnings and errors. */
   readonly events: string[] = [];
+  #background: Background | undefined;
+  #clock: Clock | undefined;
   #store: Store | undefined;
 
   constructor(settings: Partial<StoreOptions> = {}, machine: SimulatedMachine = new SimulatedMachine(1)) {
@@ -36,10 +40,19 @@ export class StoredDatabase {
     return this.#store;
   }
 
+  /** Requests come every millisecond, until the process ends. */
+  keepBusy(): void {
+    this.#background?.noteRequest();
+    this.#clock?.after(1, () => this.keepBusy());
+  }
+
   get #options(): StoreOptions {
     const platform = this.machine.platform();
+    this.#background = new Background(platform.clock);
+    this.#clock = platform.clock;
     return {
       platform,
+      background: this.#background,
       layout,
       databaseId: 1,
       observer: {

@@ -341,6 +341,17 @@ export interface SchedulerStats {
   rejected: bigint;
   /** Requests dropped from a queue since the start because their caller had gone or their deadline had passed. */
   dropped: bigint;
+  /**
+   * Share of the time that work in the background (checkpoints, compactions, scrubs, verification) takes at most while
+   * requests come.
+   */
+  backgroundShare: number;
+  /** How long work in the background has run since the start, short waits for the disk included. */
+  backgroundDuration:
+    | Duration
+    | undefined;
+  /** How long it has given way to requests since the start. */
+  backgroundPausedDuration: Duration | undefined;
 }
 
 /** MemoryStats says what memory DocDB accounts for: index, cache, pending writes, transactions and old versions. */
@@ -1525,6 +1536,9 @@ function createBaseSchedulerStats(): SchedulerStats {
     executed: 0n,
     rejected: 0n,
     dropped: 0n,
+    backgroundShare: 0,
+    backgroundDuration: undefined,
+    backgroundPausedDuration: undefined,
   };
 }
 
@@ -1562,6 +1576,15 @@ export const SchedulerStats: MessageFns<SchedulerStats> = {
         throw new globalThis.Error("value provided for field message.dropped of type uint64 too large");
       }
       writer.uint32(64).uint64(message.dropped);
+    }
+    if (message.backgroundShare !== 0) {
+      writer.uint32(73).double(message.backgroundShare);
+    }
+    if (message.backgroundDuration !== undefined) {
+      Duration.encode(message.backgroundDuration, writer.uint32(82).fork()).join();
+    }
+    if (message.backgroundPausedDuration !== undefined) {
+      Duration.encode(message.backgroundPausedDuration, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1643,6 +1666,30 @@ export const SchedulerStats: MessageFns<SchedulerStats> = {
             message.dropped = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.backgroundShare = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.backgroundDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.backgroundPausedDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1677,6 +1724,21 @@ export const SchedulerStats: MessageFns<SchedulerStats> = {
       executed: isSet(object.executed) ? BigInt(object.executed) : 0n,
       rejected: isSet(object.rejected) ? BigInt(object.rejected) : 0n,
       dropped: isSet(object.dropped) ? BigInt(object.dropped) : 0n,
+      backgroundShare: isSet(object.backgroundShare)
+        ? globalThis.Number(object.backgroundShare)
+        : isSet(object.background_share)
+        ? globalThis.Number(object.background_share)
+        : 0,
+      backgroundDuration: isSet(object.backgroundDuration)
+        ? Duration.fromJSON(object.backgroundDuration)
+        : isSet(object.background_duration)
+        ? Duration.fromJSON(object.background_duration)
+        : undefined,
+      backgroundPausedDuration: isSet(object.backgroundPausedDuration)
+        ? Duration.fromJSON(object.backgroundPausedDuration)
+        : isSet(object.background_paused_duration)
+        ? Duration.fromJSON(object.background_paused_duration)
+        : undefined,
     };
   },
 
@@ -1706,6 +1768,15 @@ export const SchedulerStats: MessageFns<SchedulerStats> = {
     if (message.dropped !== 0n) {
       obj.dropped = message.dropped.toString();
     }
+    if (message.backgroundShare !== 0) {
+      obj.backgroundShare = floatToJson(message.backgroundShare);
+    }
+    if (message.backgroundDuration !== undefined) {
+      obj.backgroundDuration = Duration.toJSON(message.backgroundDuration);
+    }
+    if (message.backgroundPausedDuration !== undefined) {
+      obj.backgroundPausedDuration = Duration.toJSON(message.backgroundPausedDuration);
+    }
     return obj;
   },
 
@@ -1722,6 +1793,14 @@ export const SchedulerStats: MessageFns<SchedulerStats> = {
     message.executed = (object.executed !== undefined && object.executed !== null) ? BigInt(object.executed) : 0n;
     message.rejected = (object.rejected !== undefined && object.rejected !== null) ? BigInt(object.rejected) : 0n;
     message.dropped = (object.dropped !== undefined && object.dropped !== null) ? BigInt(object.dropped) : 0n;
+    message.backgroundShare = object.backgroundShare ?? 0;
+    message.backgroundDuration = (object.backgroundDuration !== undefined && object.backgroundDuration !== null)
+      ? Duration.fromPartial(object.backgroundDuration)
+      : undefined;
+    message.backgroundPausedDuration =
+      (object.backgroundPausedDuration !== undefined && object.backgroundPausedDuration !== null)
+        ? Duration.fromPartial(object.backgroundPausedDuration)
+        : undefined;
     return message;
   },
 };

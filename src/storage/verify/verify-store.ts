@@ -3,7 +3,7 @@
 
 import { isErrno } from "../../platform/file-io.ts";
 import type { File } from "../../platform/platform.ts";
-import { Turn } from "../../platform/turn.ts";
+import type { Turn } from "../../platform/turn.ts";
 import type { DataFile } from "../data-file.ts";
 import { loadSnapshot } from "../index-snapshot.ts";
 import { olderSegments } from "../layout.ts";
@@ -60,8 +60,8 @@ async function takeMoment({ platform, layout, data, committer }: StoreParts, ope
 }
 
 async function verifyMoment(parts: StoreParts, moment: Moment, sink: VerifySink): Promise<void> {
-  const { platform, layout, databaseId, index } = parts;
-  const turn = new Turn(platform.clock);
+  const { platform, background, layout, databaseId, index } = parts;
+  const turn = background.turn();
   await verifyWal(moment.segments, databaseId, moment.version, sink, turn);
   for (const { file, bytes } of moment.data) {
     const name = relativeName(file.path, layout);
