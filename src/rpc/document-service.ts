@@ -8,6 +8,7 @@ import { batchGetResults, documentOnWire } from "./batch-get.ts";
 import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } from "./batch-write.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
+import { encodeGetResponse, encodeListResponse, encodeScanResponse } from "./document-encoding.ts";
 import { checkId, createOperation, deleteOperation, patchOperation, updateOperation } from "./mutations.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
 import { pipelineOf } from "./pipeline.ts";
@@ -19,7 +20,10 @@ const defaultPageDocuments = 100;
 
 type Generated = typeof DocumentServiceService;
 
-/** The service, but that a pipeline's messages stay bytes: their calls are decoded and encoded one by one. */
+/**
+ * The service, but that a pipeline's messages stay bytes (their calls are decoded and encoded one by one), and that
+ * messages with documents in them are written by hand.
+ */
 export const documentServiceDefinition: Omit<Generated, "pipeline"> & {
   readonly pipeline: Omit<Generated["pipeline"], "requestDeserialize" | "responseSerialize"> & {
     readonly requestDeserialize: (bytes: Buffer) => Buffer;
@@ -27,6 +31,9 @@ export const documentServiceDefinition: Omit<Generated, "pipeline"> & {
   };
 } = {
   ...DocumentServiceService,
+  getDocument: { ...DocumentServiceService.getDocument, responseSerialize: encodeGetResponse },
+  listDocuments: { ...DocumentServiceService.listDocuments, responseSerialize: encodeListResponse },
+  scanDocuments: { ...DocumentServiceService.scanDocuments, responseSerialize: encodeScanResponse },
   pipeline: { ...DocumentServiceService.pipeline, requestDeserialize: asIs, responseSerialize: asIs },
 };
 

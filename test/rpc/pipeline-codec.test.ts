@@ -1,9 +1,18 @@
-// What is encoded and decoded by hand in a pipeline, against generated code.
+// What is encoded and decoded by hand, against generated code.
 
 import test from "ava";
 import * as fc from "fast-check";
-import { PipelineCall, PipelineReply, PipelineRequest, PipelineResponse } from "../../gen/wire/docdb/v1/document.ts";
+import {
+  GetDocumentResponse,
+  ListDocumentsResponse,
+  PipelineCall,
+  PipelineReply,
+  PipelineRequest,
+  PipelineResponse,
+  ScanDocumentsResponse,
+} from "../../gen/wire/docdb/v1/document.ts";
 import { ProtobufWriter } from "../../src/base/protobuf-writer.ts";
+import { encodeGetResponse, encodeListResponse, encodeScanResponse } from "../../src/rpc/document-encoding.ts";
 import { callsIn, decodeCall } from "../../src/rpc/pipeline-decoding.ts";
 import { encodeReply, type Response } from "../../src/rpc/pipeline-encoding.ts";
 
@@ -125,6 +134,26 @@ test("replies are encoded as generated code does", (t) => {
         encodeReply(writer, callId <= Number.MAX_SAFE_INTEGER ? Number(callId) : callId, answer);
       }
       t.deepEqual(new Uint8Array(writer.take()), PipelineResponse.encode({ replies }).finish());
+    }),
+  );
+});
+
+test("documents outside a pipeline are encoded as generated code does", (t) => {
+  const documents = fc.array(document, { maxLength: 4 });
+  fc.assert(
+    fc.property(documents, text, uint64, fc.option(document, { nil: undefined }), (many, token, version, one) => {
+      t.deepEqual(
+        new Uint8Array(encodeScanResponse({ documents: many, resumeToken: token, version })),
+        ScanDocumentsResponse.encode({ documents: many, resumeToken: token, version }).finish(),
+      );
+      t.deepEqual(
+        new Uint8Array(encodeListResponse({ documents: many, nextPageToken: token })),
+        ListDocumentsResponse.encode({ documents: many, nextPageToken: token }).finish(),
+      );
+      t.deepEqual(
+        new Uint8Array(encodeGetResponse({ document: one })),
+        GetDocumentResponse.encode({ document: one }).finish(),
+      );
     }),
   );
 });
