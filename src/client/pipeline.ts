@@ -29,8 +29,9 @@ export class Pipeline {
   readonly #open: OpenStream;
   readonly #writer = new ProtobufWriter(messageBytes);
   readonly #deadlines = new Deadlines<PipelinedCall>((call) => this.#giveUp(call, late(call.facts, call.sent)));
-  /** Calls that aren't sent yet, in the order in which they were made. */
+  /** Calls that aren't sent yet, in the order in which they were made; some of them may have been given up. */
   #queue: PipelinedCall[] = [];
+  #givenUp = 0;
   #stream: PipelineStream | undefined;
   #flushing = false;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -98,8 +99,16 @@ export class Pipeline {
   /** Answers a call whose caller doesn't wait any longer. What was sent stays counted until the server is done. */
   #giveUp(call: PipelinedCall, error: DocDBError): void {
     if (call.settled) return;
-    if (!call.sent) this.#queue = this.#queue.filter((queued) => queued !== call);
     this.#settle(call, error);
+    if (!call.sent) this.#forgetOne();
+  }
+
+  /** A queued call was given up. They are taken out many at a time: a thousand may share a deadline or a signal. */
+  #forgetOne(): void {
+    this.#givenUp++;
+    if (this.#givenUp * 2 < this.#queue.length) return;
+    this.#queue = this.#queue.filter((queued) => !queued.settled);
+    this.#givenUp = 0;
   }
 
   #settle(call: PipelinedCall, error: DocDBError): void {
@@ -127,13 +136,14 @@ export class Pipeline {
     while (next < this.#queue.length && !stream.blocked) {
       const first = next;
       for (let call = this.#queue[next]; call !== undefined; call = this.#queue[next]) {
-        const full = next - first === messageCalls || this.#writer.length >= messageBytes;
+        const full = next - first >= messageCalls || this.#writer.length >= messageBytes;
         if (full || !hasRoom(stream, call)) break;
-        this.#encode(call, stream, nowMs);
+        if (call.settled) this.#givenUp--;
+        else this.#encode(call, stream, nowMs);
         next++;
       }
       if (next === first) break;
-      stream.write(this.#writer.take());
+      if (this.#writer.length > 0) stream.write(this.#writer.take());
     }
     this.#queue.splice(0, next);
     this.#watchIdleness();

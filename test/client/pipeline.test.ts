@@ -107,6 +107,32 @@ test("a server that is slow holds back the client: calls wait, and go on when it
   t.is(server.received.length, 3_000);
 });
 
+test("calls that are given up while they wait are never sent, and the others keep their order", async (t) => {
+  const { server, db } = await scripted(t);
+  const late: (() => void)[] = [];
+  server.script(...Array.from({ length: 1_024 }, (): Step => (call) => late.push(() => succeed(call))));
+  const first = Array.from({ length: 1_024 }, () => db.collection().get(7));
+  while (server.received.length < 1_024) await sleep(5);
+  const abort = new AbortController();
+  const kept: number[] = [];
+  const givenUp: Promise<unknown>[] = [];
+  const waiting = Array.from({ length: 2_000 }, async (_, i) => {
+    if (i % 4 !== 0) return givenUp.push(db.collection().get(7, { signal: abort.signal }));
+    await db.collection().get(7);
+    return kept.push(i);
+  });
+  abort.abort();
+  const codes = (await Promise.allSettled(givenUp)).map((each) => each.status === "rejected" && each.reason.code);
+  t.deepEqual(new Set(codes), new Set(["CANCELLED"]));
+  for (const answer of late) answer();
+  await Promise.all([...first, ...waiting]);
+  t.is(server.received.length, 1_024 + 500);
+  t.deepEqual(
+    kept,
+    Array.from({ length: 500 }, (_, i) => 4 * i),
+  );
+});
+
 test("requests of many bytes wait for those before them", async (t) => {
   const { server, db } = await scripted(t);
   server.script(...Array.from({ length: 100 }, () => silence));
