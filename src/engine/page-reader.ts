@@ -56,6 +56,7 @@ export class PageReader {
   ): Promise<ScanPage> {
     const turn = new Turn(this.#clock);
     if (collection.orderedIds?.isBuilt !== true) context?.releaseSlot?.();
+    await turn.pause();
     const order = await this.#store.orderOf(collection, turn);
     return await this.#store.reading(async () => {
       let found = this.#find(order, collection, bounds, snapshot);

@@ -10,6 +10,7 @@ import { realPlatform } from "../../src/platform/real/real-platform.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
 import { temporaryDirectory } from "../server/temporary-server.ts";
+import { described, watchTurns } from "./turn-watch.ts";
 
 const documents = Number(process.env["DOCDB_SCAN_DOCUMENTS"] ?? 50_000);
 const writers = 16;
@@ -82,21 +83,6 @@ async function scan(execute: Execute, snapshot: string, reverse: boolean): Promi
   return count;
 }
 
-/** The longest turn of the event loop, in CPU milliseconds of this thread, so that busy neighbours don't count. */
-async function longestTurn(stopped: () => boolean): Promise<{ longestMs: number; over10: number; turns: number }> {
-  let [longestMs, over10, turns] = [0, 0, 0];
-  while (!stopped()) {
-    const before = process.threadCpuUsage();
-    await new Promise((resolve) => setImmediate(resolve));
-    const { user, system } = process.threadCpuUsage(before);
-    const ms = (user + system) / 1000;
-    longestMs = Math.max(longestMs, ms);
-    turns++;
-    if (ms > 10) over10++;
-  }
-  return { longestMs, over10, turns };
-}
-
 test.serial(`a scan of ${documents} documents in a storm of writes returns exactly its snapshot`, async (t) => {
   const platform = realPlatform();
   const directory = await temporaryDirectory(t);
@@ -115,7 +101,7 @@ test.serial(`a scan of ${documents} documents in a storm of writes returns exact
   // The storm must be under way before the scan begins.
   await new Promise((resolve) => setTimeout(resolve, 300));
   const before = process.memoryUsage();
-  const watching = longestTurn(stopped);
+  const watched = watchTurns();
   const figures: string[] = [];
   for (const reverse of [false, true]) {
     const started = performance.now();
@@ -123,19 +109,22 @@ test.serial(`a scan of ${documents} documents in a storm of writes returns exact
     const rate = documents / ((performance.now() - started) / 1000);
     figures.push(`${Math.round(rate).toLocaleString("en-US")} documents/s${reverse ? " backwards" : ""}`);
   }
-  stop = true;
-  const [writes, turns] = [await storming, await watching];
+  const duringScan = await watched();
+  const watchedEnd = watchTurns();
   await execute({ op: "closeSnapshot", database, snapshot });
+  stop = true;
+  const writes = await storming;
+  const duringEnd = await watchedEnd();
   const grownMiB = (process.memoryUsage().rss - before.rss) / mebibyte;
   figures.push(`${writes.toLocaleString("en-US")} writes meanwhile`, `${grownMiB.toFixed(1)} MiB more memory`);
-  const { longestMs, over10, turns: count } = turns;
-  figures.push(`longest turn ${longestMs.toFixed(1)} ms`, `${over10} of ${count} turns over 10 ms`);
   t.log(figures.join(", "));
+  t.log(`while it scanned: ${described(duringScan)}`);
+  t.log(`at the end of the snapshot: ${described(duringEnd)}`);
   t.true(writes > 1_000, `${writes} writes`);
   t.true(grownMiB < 250 + documents / 5_000, `${grownMiB} MiB`);
-  // Compilation and garbage collection lengthen turns too: nearly all must keep the limit.
-  t.true(
-    over10 <= Math.max(5, count / 200),
-    `${over10} of ${count} turns took over 10 ms, the longest ${longestMs} ms`,
-  );
+  // On a busy machine the caches are shared, and the same work may take twice its time now and then.
+  for (const report of [duringScan, duringEnd]) {
+    const over = report.long.filter(({ ownMs }) => ownMs > 10).length;
+    t.true(over <= report.turns / 2_000 && report.longestMs < 20, described(report));
+  }
 });

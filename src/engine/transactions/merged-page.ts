@@ -1,7 +1,7 @@
 // A page of a collection as a transaction sees it: what its snapshot has, with its own writes in their places.
 
 import type { DocumentRecord, ScanPage } from "../commands.ts";
-import { beyond, type PageBounds } from "../page-reader.ts";
+import { beyond, firstId, type PageBounds } from "../page-reader.ts";
 
 /** A write of the transaction: the document, or undefined where it deleted one. */
 export interface OwnWrite {
@@ -10,8 +10,14 @@ export interface OwnWrite {
 }
 
 /** The last id that a page of the snapshot tells about. */
-export function endOf({ next }: ScanPage, reverse: boolean): bigint | undefined {
-  return next === undefined ? undefined : beyond(next, !reverse);
+export function endOf({ next }: ScanPage, reverse: boolean): bigint {
+  return (next === undefined ? undefined : beyond(next, !reverse)) ?? firstId(!reverse);
+}
+
+/** The page as far as an id, as if it had ended behind that. */
+export function pageUntil({ items }: ScanPage, last: bigint, reverse: boolean): ScanPage {
+  const isIn = ({ id }: DocumentRecord): boolean => (reverse ? id >= last : id <= last);
+  return { items: items.filter(isIn), next: beyond(last, reverse) };
 }
 
 /**
@@ -34,9 +40,19 @@ export function mergedPage(page: ScanPage, own: readonly OwnWrite[], bounds: Pag
   return failed ? { items, next, failure } : { items, next };
 }
 
+/** Both are in the page's direction, and so is what comes of it. */
 function merge(base: readonly DocumentRecord[], own: readonly OwnWrite[], reverse: boolean): DocumentRecord[] {
-  const replaced = new Set(own.map(({ id }) => id));
-  const written = own.flatMap(({ record }) => (record === undefined ? [] : [record]));
-  const all = [...base.filter(({ id }) => !replaced.has(id)), ...written];
-  return all.sort((a, b) => (a.id < b.id !== reverse ? -1 : 1));
+  const merged: DocumentRecord[] = [];
+  let next = 0;
+  for (const { id, record } of own) {
+    for (; next < base.length; next++) {
+      const found = base[next] as DocumentRecord;
+      if (reverse ? found.id <= id : found.id >= id) break;
+      merged.push(found);
+    }
+    if (base[next]?.id === id) next++;
+    if (record !== undefined) merged.push(record);
+  }
+  for (; next < base.length; next++) merged.push(base[next] as DocumentRecord);
+  return merged;
 }

@@ -8,13 +8,13 @@ import type { Mutation } from "../../storage/commit.ts";
 import type { Collection } from "../../storage/document-index.ts";
 import type { DocumentRecord, DocumentStamp, Isolation, Page, ScanPage } from "../commands.ts";
 import { documentNotFound } from "../document-errors.ts";
-import { beyond, firstId, type PageBounds } from "../page-reader.ts";
+import { beyond, type PageBounds } from "../page-reader.ts";
 import type { DocumentState } from "../pending.ts";
 import type { PreparedOperation } from "../prepared-operation.ts";
 import { type ContentSource, StoredContents } from "../stored-contents.ts";
 import { type DocumentStates, WritePlan } from "../write-plan.ts";
 import { AnsweredRequests } from "./answered-requests.ts";
-import { endOf, mergedPage, type OwnWrite } from "./merged-page.ts";
+import { endOf, mergedPage, type OwnWrite, pageUntil } from "./merged-page.ts";
 import { ReadSet } from "./read-set.ts";
 import type { NewestState } from "./validation.ts";
 import { WriteBuffer } from "./write-buffer.ts";
@@ -104,13 +104,17 @@ export class Transaction implements DocumentStates {
   async scan(collectionName: string, bounds: PageBounds): Promise<ScanPage> {
     const collection = this.#find(collectionName);
     for (let { from } = bounds; ; ) {
-      const seen = await this.view.page(collection, { ...bounds, from });
-      const end = endOf(seen, bounds.reverse) ?? firstId(!bounds.reverse);
-      const page = mergedPage(seen, this.#ownWrites(collection, from, end), bounds);
+      let seen = await this.view.page(collection, { ...bounds, from });
+      const own = this.#ownWrites(collection, { ...bounds, from }, endOf(seen, bounds.reverse));
+      const last = own.at(-1);
+      // There may be more of them, and they don't fit anyway.
+      if (last !== undefined && own.length > bounds.documents) seen = pageUntil(seen, last.id, bounds.reverse);
+      const end = endOf(seen, bounds.reverse);
+      const page = mergedPage(seen, own, bounds);
       // Whether anything follows is part of the answer.
-      const last = page.next ?? end;
+      const known = page.next ?? end;
       if (this.isolation === "serializable") {
-        this.readSet.addRange(collection, ...(bounds.reverse ? ([last, from] as const) : ([from, last] as const)));
+        this.readSet.addRange(collection, ...(bounds.reverse ? ([known, from] as const) : ([from, known] as const)));
       }
       // A page that own deletions emptied says nothing about where to go on.
       if (page.items.length > 0 || page.next === undefined || page.failure !== undefined) return page;
@@ -178,10 +182,11 @@ export class Transaction implements DocumentStates {
     this.readSet.addDocument({ collection, id, existed: this.view.stateOf(collection, id)?.exists === true });
   }
 
-  /** Own writes to documents from one id to another, in that direction. */
-  #ownWrites(collection: Collection, from: bigint, to: bigint): OwnWrite[] {
-    const [least, greatest] = from <= to ? [from, to] : [to, from];
-    return this.writes.idsBetween(collection, least, greatest).map((id) => {
+  /** Own writes from where a page starts to where it ends, in its direction: as many as fit, and one. */
+  #ownWrites(collection: Collection, { from, reverse, documents }: PageBounds, end: bigint): OwnWrite[] {
+    const ids = this.writes.idsFrom(collection, from, reverse, documents + 1);
+    const inside = ids.filter((id) => (reverse ? id >= end : id <= end));
+    return inside.map((id) => {
       const own = this.writes.get(collection, id);
       return { id, record: own?.kind === "put" ? ownRecord(id, own) : undefined };
     });

@@ -1,10 +1,11 @@
 // The writes of one transaction, kept in memory until its commit: the newest change of each document that it has
 // changed. Only the last one counts, so a document takes one place however often it is written.
 
-import { idOf } from "../../base/u64.ts";
+import { idHigh, idLow, idOf } from "../../base/u64.ts";
 import { recordOverheadBytes } from "../../storage/wal-format.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { Collection } from "../../storage/document-index.ts";
+import { IdOrder } from "../../storage/id-order.ts";
 import type { DocumentState } from "../pending.ts";
 
 /** Bytes of memory that a change takes beside its content, roughly. */
@@ -12,9 +13,7 @@ const changeBytes = 250 + recordOverheadBytes;
 
 interface Changes {
   readonly byId: Map<bigint, Mutation>;
-  /** Ids in order, and those that came since. */
-  sorted: bigint[];
-  unsorted: bigint[];
+  readonly order: IdOrder;
 }
 
 export class WriteBuffer {
@@ -49,24 +48,27 @@ export class WriteBuffer {
   }
 
   add(collection: Collection, mutation: Mutation): void {
-    let changes = this.#changes.get(collection);
-    if (changes === undefined) this.#changes.set(collection, (changes = { byId: new Map(), sorted: [], unsorted: [] }));
-    const id = idOf(mutation.idLow, mutation.idHigh);
+    const changes = this.#changesOf(collection);
+    const { idLow: low, idHigh: high } = mutation;
+    const id = idOf(low, high);
     const before = changes.byId.get(id);
     if (before === undefined) {
-      changes.unsorted.push(id);
+      changes.order.add(low, high);
       this.#count++;
     }
     changes.byId.set(id, mutation);
     this.#contentBytes += mutation.content.length - (before?.content.length ?? 0);
   }
 
-  /** Ids of the documents changed in a collection from `from` to `to`, both included, ascending. */
-  idsBetween(collection: Collection, from: bigint, to: bigint): bigint[] {
-    const changes = this.#changes.get(collection);
-    if (changes === undefined) return [];
-    const ids = sortedIds(changes);
-    return ids.slice(placeOf(ids, from), placeOf(ids, to + 1n));
+  /** Ids of documents changed in a collection from `from` on, in a direction, at most `count`. */
+  idsFrom(collection: Collection, from: bigint, reverse: boolean, count: number): bigint[] {
+    const order = this.#changes.get(collection)?.order;
+    if (order === undefined) return [];
+    const [low, high] = [idLow(from), idHigh(from)];
+    const halves = reverse ? order.descending(low, high, count) : order.ascending(low, high, count);
+    const ids: bigint[] = [];
+    for (let i = 0; i < halves.length; i += 2) ids.push(idOf(halves[i] as number, halves[i + 1] as number));
+    return ids;
   }
 
   /** Every change with its collection. */
@@ -75,31 +77,10 @@ export class WriteBuffer {
       for (const [id, mutation] of byId) yield { collection, id, mutation };
     }
   }
-}
 
-/** All ids in order. Only what came since the last time is sorted. */
-function sortedIds(changes: Changes): readonly bigint[] {
-  const { sorted, unsorted } = changes;
-  if (unsorted.length === 0) return sorted;
-  unsorted.sort((a, b) => (a < b ? -1 : 1));
-  const merged: bigint[] = [];
-  let next = 0;
-  for (const id of unsorted) {
-    while (next < sorted.length && (sorted[next] as bigint) < id) merged.push(sorted[next++] as bigint);
-    merged.push(id);
+  #changesOf(collection: Collection): Changes {
+    let changes = this.#changes.get(collection);
+    if (changes === undefined) this.#changes.set(collection, (changes = { byId: new Map(), order: new IdOrder() }));
+    return changes;
   }
-  while (next < sorted.length) merged.push(sorted[next++] as bigint);
-  [changes.sorted, changes.unsorted] = [merged, []];
-  return merged;
-}
-
-/** The place of the first id that is at least `id`. */
-function placeOf(ids: readonly bigint[], id: bigint): number {
-  let [low, high] = [0, ids.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ids[middle] as bigint) < id) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

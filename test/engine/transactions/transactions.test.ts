@@ -2,6 +2,7 @@
 
 import test from "ava";
 import { limits } from "../../../src/base/limits.ts";
+import type { Result } from "../../../src/engine/commands.ts";
 import { create, engineWithDatabase, remove, type SimulatedEngine, update } from "../simulated-engine.ts";
 import { OpenTransaction } from "./open-transaction.ts";
 
@@ -61,6 +62,14 @@ test("lists merge own writes page by page, over every position of a page's end",
       more = page.more;
     }
     t.deepEqual(found, [1n, 2n, 5n, 10n, 12n, 13n]);
+    const backwards: bigint[] = [];
+    for (let from: bigint | undefined = 20n; from !== undefined; ) {
+      const bounds = { snapshot: "", from, reverse: true, pageSize, pageBytes: 1_000, transaction: tx.id };
+      const page: Result<"scanDocuments"> = await db.run({ op: "scanDocuments", database, collection: "", ...bounds });
+      backwards.push(...page.items.map(({ id }) => id));
+      from = page.next;
+    }
+    t.deepEqual(backwards, [13n, 12n, 10n, 5n, 2n, 1n]);
   }
 });
 
