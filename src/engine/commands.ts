@@ -8,6 +8,7 @@
 import type { HealSource } from "../storage/heal-record.ts";
 import type { HealingReport } from "../storage/healing.ts";
 import type { Finding, Verification } from "../storage/verify/finding.ts";
+import type { OperationTimes } from "../telemetry/operation-times.ts";
 
 export type { Finding, HealSource, Verification };
 
@@ -290,6 +291,8 @@ export interface ExecutionContext {
   readonly signal?: AbortSignal | undefined;
   /** Called once, when all that is left is waiting for the disk: the command's slot can serve another one. */
   readonly releaseSlot?: (() => void) | undefined;
+  /** Where each layer writes down when it did its part, if anybody wants to know. */
+  readonly times?: OperationTimes | undefined;
   /** Whoever waits for the result, when that isn't told by a signal. */
   readonly caller?: Caller | undefined;
   /** Told how far a compaction has come. */

@@ -7,7 +7,6 @@
 
 import type { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Platform } from "../platform/platform.ts";
 import type { Healing } from "../storage/healing.ts";
 import { Store } from "../storage/store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
@@ -36,7 +35,7 @@ export class Database {
 
   private constructor(
     store: Store,
-    { clock, random }: Platform,
+    { platform: { clock, random }, meters }: StoreOptions,
     pending: PendingWrites,
     changes: RecentChanges,
     submitter: Submitter,
@@ -49,7 +48,7 @@ export class Database {
     const requests = new Requests(store);
     this.writer = new DocumentWriter({ store, collections, reader, requests, pending, submitter, clock });
     this.transactions = new Transactions(
-      transactionHost({ store, collections, requests, pending, changes, submitter, clock, random }),
+      transactionHost({ store, collections, requests, pending, changes, submitter, clock, random, meters }),
     );
   }
 
@@ -62,7 +61,7 @@ export class Database {
     const store = await Store.open(options, { onAbort: () => submitter?.forget(), onReadOnly });
     const changes = new RecentChanges(limits.recentChanges);
     submitter = new Submitter(store, pending, changes);
-    return new Database(store, options.platform, pending, changes, submitter);
+    return new Database(store, options, pending, changes, submitter);
   }
 
   /** Why nothing can be written, if so. */

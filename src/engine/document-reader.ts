@@ -101,7 +101,7 @@ export class DocumentReader {
     located: Located,
     context: ExecutionContext | undefined,
   ): Promise<DocumentRecord> {
-    const record = await this.#store.read(collection, idLow(id), idHigh(id), located, context?.releaseSlot);
+    const record = await this.#store.read(collection, idLow(id), idHigh(id), located, context);
     const { version, createTimeMs, updateTimeMs, content: json } = record;
     return { id, json, version, createTimeMs, updateTimeMs };
   }

@@ -8,6 +8,7 @@ import { DocDBError, type ErrorCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Clock } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
+import type { OperationTimes } from "../telemetry/operation-times.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
 import type { Collections } from "./collections.ts";
@@ -36,6 +37,7 @@ interface Planned {
   readonly operations: readonly PreparedOperation[];
   readonly explain: Explain;
   readonly request: Request | undefined;
+  readonly times: OperationTimes | undefined;
 }
 
 /** What came of planning a command: a commit under way, or an answer that rests on the commits before it. */
@@ -117,10 +119,12 @@ export class DocumentWriter {
   ): Promise<Outcome<DocumentStamp>[]> {
     checkSize(operations);
     const turn = new Turn(this.#clock);
+    // The slot is given back when the last one needs it no more.
+    const watched = { times: context?.times };
     const outcomes: Promise<Outcome<DocumentStamp>>[] = [];
     for (const [position, operation] of operations.entries()) {
       const request = requestOf(requestId, [operation], position);
-      outcomes.push(outcomeOf(this.#writeOne(operation, undefined, request)));
+      outcomes.push(outcomeOf(this.#writeOne(operation, watched, request)));
       // The next one must not overtake a patch that has to read first.
       if (!this.#line.isEmpty) await this.#line.lastOf(documentKey(operation.collection, operation.id));
       await turn.pause();
@@ -149,7 +153,7 @@ export class DocumentWriter {
     request: Request | undefined,
     explain: Explain,
   ): Promise<readonly DocumentStamp[]> {
-    const planned = { operations, explain, request };
+    const planned = { operations, explain, request, times: context?.times };
     if (request === undefined) return this.#writeCommit(planned, context);
     return this.#requests.once(request, context, () => this.#writeCommit(planned, context));
   }
@@ -197,7 +201,9 @@ export class DocumentWriter {
       return { error, before };
     }
     const { stamps, mutations } = plan;
-    return mutations.length > 0 ? { stamps, done: this.#submitter.commit(mutations) } : { stamps, before };
+    return mutations.length > 0
+      ? { stamps, done: this.#submitter.commit(mutations, planned.times) }
+      : { stamps, before };
   }
 
   #plan({ operations, explain, request }: Planned, contents?: StoredContents): Plan {

@@ -8,6 +8,7 @@ import { layoutOf } from "../storage/layout.ts";
 import { Pacer } from "../storage/pacer.ts";
 import { PayloadCache } from "../storage/payload-cache.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
+import { Meters } from "../telemetry/meters.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import type { DatabaseInfo } from "./commands.ts";
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly directory: string;
   readonly platform: Platform;
   readonly observer: Observer;
+  /** Where is counted what happens, for metrics. Default: nowhere that anybody looks. */
+  readonly meters?: Meters | undefined;
   readonly fsyncMode: FsyncMode;
   /** Milliseconds between fsyncs in mode `interval`. Default 100. */
   readonly fsyncIntervalMs?: number;
@@ -60,26 +63,29 @@ export interface Shared {
   readonly background: Background;
   readonly scrubPacer: Pacer;
   readonly cache: PayloadCache;
+  readonly meters: Meters;
 }
 
 /** What all databases of an engine share, by its options. */
 export function sharedBy(options: EngineOptions): Shared {
   const scrubPacer = new Pacer(options.platform.clock, options.scrubBytesPerSecond ?? 8 * mebibyte);
   const background = options.background ?? new Background(options.platform.clock);
-  return { background, scrubPacer, cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte) };
+  const cache = new PayloadCache(options.cacheBytes ?? 128 * mebibyte);
+  return { background, scrubPacer, cache, meters: options.meters ?? new Meters() };
 }
 
 /** How one database is kept. */
 export function storeOptionsOf(
   options: EngineOptions,
   entry: CatalogEntry,
-  { background, scrubPacer, cache }: Shared,
+  { background, scrubPacer, cache, meters }: Shared,
 ): StoreOptions {
   const { directory, platform, observer, fsyncMode, backupDirectory } = options;
   return {
     platform,
     background,
     observer,
+    meters,
     layout: layoutOf(directory, entry.name),
     databaseId: entry.id,
     fsyncMode,

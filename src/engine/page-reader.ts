@@ -64,7 +64,7 @@ export class PageReader {
         await turn.pause();
         found = this.#find(order, collection, { ...bounds, from: found.next }, snapshot);
       }
-      return await this.#documentsOf(collection, found, bounds.reverse, context?.releaseSlot);
+      return await this.#documentsOf(collection, found, bounds.reverse, context);
     }, snapshot);
   }
 
@@ -101,10 +101,10 @@ export class PageReader {
     collection: Collection,
     { wanted, next }: Found,
     reverse: boolean,
-    onHeal: (() => void) | undefined,
+    context: ExecutionContext | undefined,
   ): Promise<ScanPage> {
     const items: DocumentRecord[] = [];
-    const results = await this.#store.readMany(collection, wanted, onHeal);
+    const results = await this.#store.readMany(collection, wanted, context);
     for (const [i, result] of results.entries()) {
       const { low, high } = wanted[i] as Wanted;
       const id = idOf(low, high);

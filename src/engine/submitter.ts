@@ -5,6 +5,7 @@ import { limits } from "../base/limits.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
+import type { OperationTimes } from "../telemetry/operation-times.ts";
 import type { PendingWrites } from "./pending.ts";
 import type { RecentChanges } from "./transactions/recent-changes.ts";
 
@@ -34,8 +35,8 @@ export class Submitter {
    * Submits changes as one commit. They must have been validated in this turn, against the pending writes. The promise
    * resolves when they are visible, and rejects when they never will be.
    */
-  commit(mutations: readonly Mutation[]): Promise<void> {
-    const { version, done } = this.#store.commit(mutations);
+  commit(mutations: readonly Mutation[], times?: OperationTimes): Promise<void> {
+    const { version, done } = this.#store.commit(mutations, times);
     this.#pending.add(mutations, version);
     this.#changes.add(mutations, version);
     const settled = done.then(() => {

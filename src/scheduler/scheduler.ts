@@ -80,6 +80,7 @@ export class Scheduler implements Executor {
       };
       const run = (): void => {
         signal?.removeEventListener("abort", drop);
+        context.times?.started();
         if (context.caller?.gone === true) {
           this.#finished();
           reject(cancelled());
@@ -93,6 +94,7 @@ export class Scheduler implements Executor {
         return;
       }
       signal?.addEventListener("abort", drop, { once: true });
+      context.times?.queued();
       this.#enqueue(queue, waiting);
       this.#dispatch();
     });

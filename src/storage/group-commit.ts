@@ -14,6 +14,7 @@ import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import { bothSettled } from "../platform/file-io.ts";
 import type { Clock, Timer } from "../platform/platform.ts";
+import { GroupTimes, type OperationTimes } from "../telemetry/operation-times.ts";
 import {
   type Commit,
   dataBytesOf,
@@ -26,33 +27,14 @@ import {
 } from "./commit.ts";
 import type { DataFiles } from "./data-files.ts";
 import { FatalWriteError, isDiskFailure, namesLost, outcomeUnknown, readOnlyError, writeError } from "./disk-errors.ts";
-import { type FsyncMode, isLossy } from "./fsync-mode.ts";
+import { isLossy } from "./fsync-mode.ts";
+import type { GroupCommitListener, GroupCommitOptions } from "./group-commit-options.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
 
-export interface GroupCommitOptions {
-  readonly databaseId: number;
-  readonly mode: FsyncMode;
-  /** Time between fsyncs in mode `interval`, in milliseconds. */
-  readonly intervalMs: number;
-  /** Bytes of a WAL segment after which the next group starts a new one. */
-  readonly segmentBytes: number;
-  /** No commit has a lesser version. */
-  readonly versionFloor: number;
-}
-
-/** Who is told what becomes of commits. Called synchronously. */
-export interface GroupCommitListener {
-  /** The commit counts: make it visible. `offset` is where its records start in the data file; it took `walBytes`. */
-  publish(commit: Commit, offset: number, walBytes: number): void;
-  /** Nothing that was submitted and not published will be: forget it. */
-  onAbort(): void;
-  /** No write is possible any more. */
-  onReadOnly(error: DocDBError): void;
-}
-
 interface Waiting {
   readonly commit: Commit;
+  readonly times: OperationTimes | undefined;
   readonly bytes: number;
   readonly resolve: () => void;
   readonly reject: (error: DocDBError) => void;
@@ -132,13 +114,14 @@ export class GroupCommit {
   }
 
   /** Submits a commit with the next version. Resolves when it is published, rejects when it never will be. */
-  submit(commit: Commit): Promise<void> {
+  submit(commit: Commit, times?: OperationTimes): Promise<void> {
     if (this.#readOnly !== undefined) return Promise.reject(this.#readOnly);
     const bytes = walBytesOf(commit);
     this.#pendingBytes += bytes;
     this.#submitted++;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ commit, bytes, resolve, reject });
+      times?.submitted();
+      this.#queue.push({ commit, times, bytes, resolve, reject });
       this.#start();
     });
   }
@@ -231,6 +214,8 @@ export class GroupCommit {
 
   async #writeGroup(group: Waiting[]): Promise<void> {
     const commits = group.map((waiting) => waiting.commit);
+    const times = new GroupTimes(this.#clock);
+    for (const waiting of group) times.add(waiting.times);
     let walBytes: Buffer;
     let dataBytes: Buffer;
     try {
@@ -238,7 +223,9 @@ export class GroupCommit {
       await this.#openSegment();
       walBytes = encodeWalGroup(commits, this.#place());
       dataBytes = encodeDataRecords(commits, this.#data.current.header.salt);
+      times.append();
       await bothSettled(this.#data.current.append(dataBytes), this.#wal.append(walBytes));
+      times.appended();
     } catch (error) {
       this.#abort(group, await this.#undo(error));
       return;
@@ -247,6 +234,7 @@ export class GroupCommit {
     if (!isLossy(this.#options.mode) && !sabotaged("early-acknowledgement")) {
       try {
         await this.#syncNow();
+        times.synced();
       } catch (error) {
         this.#abort(group, outcomeUnknown(error));
         return;
@@ -254,6 +242,7 @@ export class GroupCommit {
     }
     this.counts.groups++;
     this.counts.commits += group.length;
+    this.#options.meters.group(times, walBytes.length);
     const { salt } = this.#data.current.header;
     this.#lastGroup = dataBytes.length > limits.groupBytes ? undefined : { bytes: dataBytes, salt };
     this.#publish(group, dataBytes.length);
@@ -297,8 +286,10 @@ export class GroupCommit {
     } catch (error) {
       if (!sabotaged("failed-sync-believed")) throw this.latch("the disk failed to make the WAL durable.", error);
     }
+    const tookMs = this.#clock.monotonicMs() - startedMs;
+    this.#options.meters.fsyncs.record(tookMs);
     this.counts.fsyncs++;
-    this.counts.fsyncMs += this.#clock.monotonicMs() - startedMs;
+    this.counts.fsyncMs += tookMs;
     this.#durableVersion = this.#lastVersion;
     this.#durableOffset = this.#wal.size;
   }

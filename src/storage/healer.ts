@@ -108,6 +108,7 @@ export class Healer {
         const result = intact ? this.#intact(place) : await this.#attempt(place);
         if (result.outcome !== "intact" && result.outcome !== "healed" && !this.#isNewest(place)) continue;
         this.counts.checked++;
+        this.#context.meters.healing.checked++;
         return result;
       }
     });
@@ -158,6 +159,7 @@ export class Healer {
     const unreadable = bytes instanceof DocDBError ? bytes : undefined;
     const found = bytes instanceof DocDBError ? undefined : bytes;
     if (found !== undefined && place.file.recordIn(found, 0, place) !== undefined) return this.#intact(place);
+    this.#context.meters.healing.healings++;
     if (!this.#quarantine.has(place)) this.#noteDamage(place, unreadable);
     const { committer } = this.#context;
     if (committer.readOnly !== undefined) return this.#giveUp(place, unreadable, committer.readOnly);
@@ -178,6 +180,7 @@ export class Healer {
   #healed(place: RecordPlace, source: HealSource): HealResult {
     this.#quarantine.release(place);
     this.counts.healed[source]++;
+    this.#context.meters.healing.healed[source]++;
     this.#warn("healed a damaged document", { ...factsOf(place), source });
     return { outcome: "healed", version: place.version, source };
   }
@@ -196,6 +199,7 @@ export class Healer {
     this.#options.observer.failure(`database ${this.#context.layout.database}`, error);
     if (unreadable !== undefined) return;
     this.counts.corrupt++;
+    this.#context.meters.healing.corrupt++;
     this.counts.lastCorruptionTimeMs = this.#context.platform.clock.now();
     this.#options.onDamage();
   }

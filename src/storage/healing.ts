@@ -58,6 +58,7 @@ export class Healing {
       intervalMs,
       pacer,
       round: (watch) => healAll(parts, this.#healer, watch),
+      onCompleted: () => parts.meters.healing.scrubs++,
       onFailure: (error) => observer.event("warn", "a scrub ended early", { database, error }),
     });
   }

@@ -17,6 +17,8 @@ export interface ScrubberOptions {
   readonly pacer: Pacer;
   /** Reads and heals everything. */
   readonly round: (watch: HealWatch) => Promise<unknown>;
+  /** A round read everything. */
+  readonly onCompleted: () => void;
   /** A round ended early, and why. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -89,6 +91,7 @@ export class Scrubber {
     try {
       await round({ before: (batch) => this.#pause(batch), onProgress: () => undefined, mustHeal: false });
       this.counts.completed++;
+      this.#options.onCompleted();
       this.counts.lastTimeMs = this.#clock.now();
       this.counts.lastDurationMs = this.#clock.monotonicMs() - startMs;
     } catch (error) {

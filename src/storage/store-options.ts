@@ -6,11 +6,14 @@ import type { FsyncMode } from "./fsync-mode.ts";
 import type { HealingOptions } from "./healing.ts";
 import type { Layout } from "./layout.ts";
 import type { PayloadCache } from "./payload-cache.ts";
+import type { Meters } from "../telemetry/meters.ts";
 
 export interface StoreOptions extends HealingOptions {
   readonly platform: Platform;
   /** What its upkeep shares with that of other databases. */
   readonly background: Background;
+  /** What is counted over all databases. */
+  readonly meters: Meters;
   /** Keeps what is read, for this database among others. Without one every read goes to the data file. */
   readonly cache?: PayloadCache | undefined;
   readonly layout: Layout;

@@ -2,6 +2,7 @@
 
 import type { Platform } from "../platform/platform.ts";
 import type { Background } from "../platform/background.ts";
+import type { Meters } from "../telemetry/meters.ts";
 import type { DataFiles } from "./data-files.ts";
 import type { DocumentIndex } from "./document-index.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -12,6 +13,7 @@ export interface StoreParts {
   readonly platform: Platform;
   /** The share of work that concerns all of it, where nobody waits for it. */
   readonly background: Background;
+  readonly meters: Meters;
   readonly layout: Layout;
   readonly databaseId: number;
   readonly data: DataFiles;

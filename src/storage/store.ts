@@ -6,6 +6,7 @@ import { DocDBError } from "../base/errors.ts";
 import type { Hash64 } from "../base/hash.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Turn } from "../platform/turn.ts";
+import type { OperationTimes } from "../telemetry/operation-times.ts";
 import { documentBytes } from "./compaction.ts";
 import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
 import { dataRecordHeaderBytes, type DataRecord } from "./data-format.ts";
@@ -39,6 +40,12 @@ export interface StoreListener {
   onReadOnly(error: DocDBError): void;
 }
 
+/** What a read knows of the command that it is part of. */
+export interface ReadContext {
+  readonly releaseSlot?: (() => void) | undefined;
+  readonly times?: OperationTimes | undefined;
+}
+
 export class Store {
   readonly #options: StoreOptions;
   readonly #parts: StoreParts;
@@ -62,15 +69,15 @@ export class Store {
     this.index = index;
     this.#versionFloor = nextVersion;
     this.#nextVersion = nextVersion;
-    const { platform, background, layout, databaseId, segmentBytes } = options;
+    const { platform, background, meters, layout, databaseId, segmentBytes } = options;
     const { fsyncMode: mode, fsyncIntervalMs: intervalMs } = options;
-    const committing = { databaseId, mode, intervalMs, segmentBytes, versionFloor: nextVersion };
+    const committing = { databaseId, mode, intervalMs, segmentBytes, versionFloor: nextVersion, meters };
     const committer = new GroupCommit(committing, platform.clock, wal, data, lastVersion, {
       publish: (commit, offset, walBytes) => this.#publish(commit, offset, walBytes),
       onAbort: () => this.#onAbort(),
       onReadOnly: (error) => listener.onReadOnly(error),
     });
-    this.#parts = { platform, background, layout, databaseId, data, wal, index, committer };
+    this.#parts = { platform, background, meters, layout, databaseId, data, wal, index, committer };
     const opening = { version: recovered.checkpointVersion, walBytes: recovered.replayedBytes };
     this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
     this.#snapshots = new Snapshots(platform.clock, options, {
@@ -182,22 +189,27 @@ export class Store {
   }
 
   /**
-   * Reads what `locate` found; `onHeal` is called before a damaged record is healed, which may take a while.
-   * DOCUMENT_CORRUPT when it can't be healed.
+   * Reads what `locate` found, for a command that holds a slot: it gives the slot back before a damaged record is
+   * healed, which may take a while. DOCUMENT_CORRUPT when it can't be healed.
    */
   async read(
     collection: Collection,
     idLow: number,
     idHigh: number,
     { entry, file }: Located,
-    onHeal?: () => void,
+    context?: ReadContext,
   ): Promise<DataRecord> {
     const place = placeOf(collection.id, idLow, idHigh, entry, file);
     const cached = this.#cache?.get(place);
     if (cached !== undefined) return cached;
-    const record = await this.healing.read(place, onHeal);
-    this.#cache?.add(place, record);
-    return record;
+    context?.times?.readBegins();
+    try {
+      const record = await this.healing.read(place, context?.releaseSlot);
+      this.#cache?.add(place, record);
+      return record;
+    } finally {
+      context?.times?.readEnds();
+    }
   }
 
   /** The newest version of a document if it is in memory; undefined when there is none, or it must be read. */
@@ -208,17 +220,22 @@ export class Store {
   }
 
   /**
-   * Reads many that `locate` found, in few reads where they stand close together; `onHeal` as above. DOCUMENT_CORRUPT,
-   * for each document alone, when it can't be healed.
+   * Reads many that `locate` found, in few reads where they stand close together, as above. DOCUMENT_CORRUPT, for each
+   * document alone, when it can't be healed.
    */
-  readMany(
+  async readMany(
     collection: Collection,
     wanted: readonly Wanted[],
-    onHeal?: () => void,
+    context?: ReadContext,
   ): Promise<PromiseSettledResult<DataRecord>[]> {
-    return readRuns(collection.id, wanted, ({ low, high, located }) =>
-      this.read(collection, low, high, located, onHeal),
-    );
+    context?.times?.readBegins();
+    try {
+      return await readRuns(collection.id, wanted, ({ low, high, located }) =>
+        this.read(collection, low, high, located, context),
+      );
+    } finally {
+      context?.times?.readEnds();
+    }
   }
 
   /** Whether there is a record of a request with this hash. */
@@ -248,9 +265,9 @@ export class Store {
    * Submits changes as one commit. They must have been validated against the index and against every commit submitted
    * before. Returns the commit's version at once; `done` resolves when it is visible, or rejects when it never will be.
    */
-  commit(mutations: readonly Mutation[]): { version: number; done: Promise<void> } {
+  commit(mutations: readonly Mutation[], times?: OperationTimes): { version: number; done: Promise<void> } {
     const version = this.#nextVersion++;
-    const done = this.#parts.committer.submit({ version, mutations });
+    const done = this.#parts.committer.submit({ version, mutations }, times);
     return { version, done };
   }
 

@@ -7,6 +7,7 @@
 import { DocDBError } from "../base/errors.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
+import type { UpkeepMeter } from "../telemetry/meters.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import { adoptCompacted, type CompactionProgress, liveBytes, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { diskError, namesLost } from "./disk-errors.ts";
@@ -186,9 +187,12 @@ export class Upkeep {
       }
       await this.checkpoint();
       this.#compactLater.succeeded();
-      this.#lastCompaction = this.#runSince(startedMs);
-      return { ...progress, bytesReclaimed: Math.max(0, bytesBefore - this.#parts.data.bytes) };
+      const bytesReclaimed = Math.max(0, bytesBefore - this.#parts.data.bytes);
+      this.#parts.meters.reclaimedBytes += bytesReclaimed;
+      this.#lastCompaction = this.#runSince(startedMs, this.#parts.meters.compactions);
+      return { ...progress, bytesReclaimed };
     } catch (error) {
+      this.#parts.meters.compactions.failed++;
       throw this.#explained("The compaction did not end; what it did is kept", error);
     }
   }
@@ -239,6 +243,7 @@ export class Upkeep {
         await adoptCompacted(platform.fs, layout, this.#parts.data);
       }
     } catch (error) {
+      this.#parts.meters.checkpoints.failed++;
       throw this.#explained("No checkpoint was written", error);
     }
     try {
@@ -248,13 +253,15 @@ export class Upkeep {
       if (error instanceof NamesInDoubt) throw this.#parts.committer.latch(namesLost(error), error);
       this.#warn("WAL segments could not be trimmed; the next checkpoint tries again", error);
     }
-    this.#lastCheckpoint = this.#runSince(startedMs);
+    this.#lastCheckpoint = this.#runSince(startedMs, this.#parts.meters.checkpoints);
     return this.#checkpointVersion;
   }
 
-  #runSince(startedMs: number): UpkeepRun {
+  #runSince(startedMs: number, meter: UpkeepMeter): UpkeepRun {
     const { clock } = this.#options.platform;
-    return { endTimeMs: clock.now(), durationMs: clock.monotonicMs() - startedMs };
+    const durationMs = clock.monotonicMs() - startedMs;
+    meter.durations.record(durationMs);
+    return { endTimeMs: clock.now(), durationMs };
   }
 
   async #automaticCheckpoint(): Promise<void> {

@@ -4,6 +4,7 @@ import { DocDBError } from "../../src/base/errors.ts";
 import type { Command, CommandName, Result, WriteOperation } from "../../src/engine/commands.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-options.ts";
+import type { Clock } from "../../src/platform/platform.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
 import { silentObserver } from "../../src/telemetry/observer.ts";
 
@@ -14,6 +15,7 @@ export class SimulatedEngine {
   readonly machine: SimulatedMachine;
   readonly options: Partial<EngineOptions>;
   #engine: Engine | undefined;
+  #clock: Clock | undefined;
 
   constructor(options: Partial<EngineOptions> = {}, machine: SimulatedMachine = new SimulatedMachine(1)) {
     this.machine = machine;
@@ -23,6 +25,7 @@ export class SimulatedEngine {
   /** Boots, or boots again after a crash or a close. */
   async start(): Promise<this> {
     const platform = this.machine.platform();
+    this.#clock = platform.clock;
     const defaults = { directory, platform, observer: silentObserver, fsyncMode: "group" } as const;
     this.#engine = await this.machine.run(Engine.open({ ...defaults, ...this.options }));
     return this;
@@ -31,6 +34,12 @@ export class SimulatedEngine {
   get engine(): Engine {
     if (this.#engine === undefined) throw new Error("start it first");
     return this.#engine;
+  }
+
+  /** The clock that the engine goes by. */
+  get clock(): Clock {
+    if (this.#clock === undefined) throw new Error("start it first");
+    return this.#clock;
   }
 
   /** Closes the engine cleanly and starts another. */

@@ -13,6 +13,7 @@ import { layoutOf } from "../../src/storage/layout.ts";
 import { createStore } from "../../src/storage/create-store.ts";
 import type { Snapshot } from "../../src/storage/snapshots.ts";
 import { Store } from "../../src/storage/store.ts";
+import { Meters } from "../../src/telemetry/meters.ts";
 import type { StoreOptions } from "../../src/storage/store-options.ts";
 import { put } from "./sample-commits.ts";
 
@@ -53,6 +54,7 @@ export class StoredDatabase {
     return {
       platform,
       background: this.#background,
+      meters: new Meters(),
       layout,
       databaseId: 1,
       observer: {

@@ -9,6 +9,7 @@ import { sabotaged } from "../../base/sabotage.ts";
 import type { Clock } from "../../platform/platform.ts";
 import { Turn } from "../../platform/turn.ts";
 import type { Mutation } from "../../storage/commit.ts";
+import type { OperationTimes } from "../../telemetry/operation-times.ts";
 import type { CommittedTransaction, ExecutionContext } from "../commands.ts";
 import type { Request } from "../requests/request.ts";
 import { requestMutation } from "../requests/request-record.ts";
@@ -22,7 +23,10 @@ export interface CommitPath {
   /** DATABASE_READ_ONLY, MEMORY_LIMIT. */
   checkWritable(): void;
   /** Submits changes; `done` resolves when they are visible. */
-  commit(mutations: readonly Mutation[]): { readonly version: number; readonly done: Promise<void> };
+  commit(
+    mutations: readonly Mutation[],
+    times: OperationTimes | undefined,
+  ): { readonly version: number; readonly done: Promise<void> };
   /** Waits for everything submitted so far; false when it failed. */
   settled(): Promise<boolean>;
 }
@@ -57,7 +61,7 @@ export async function commitTransaction(
     const mutations = transaction.mutationsAt(commitTimeMs);
     if (mutations.length > 0) {
       if (request !== undefined) mutations.push(requestMutation(request, [], commitTimeMs));
-      const { version, done } = path.commit(mutations);
+      const { version, done } = path.commit(mutations, context?.times);
       context?.releaseSlot?.();
       await done;
       return { version, commitTimeMs };

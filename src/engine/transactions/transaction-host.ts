@@ -3,6 +3,8 @@
 import type { Clock, Randomness } from "../../platform/platform.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { Store } from "../../storage/store.ts";
+import type { Meters } from "../../telemetry/meters.ts";
+import type { OperationTimes } from "../../telemetry/operation-times.ts";
 import type { Collections } from "../collections.ts";
 import type { PendingWrites } from "../pending.ts";
 import { requestForCommit } from "../requests/request.ts";
@@ -23,18 +25,19 @@ export interface HostParts {
   readonly submitter: Submitter;
   readonly clock: Clock;
   readonly random: Randomness;
+  readonly meters: Meters;
 }
 
 export function transactionHost(parts: HostParts): TransactionHost {
-  const { store, requests, submitter, clock, random } = parts;
+  const { store, requests, submitter, clock, random, meters } = parts;
   const newest = newestState(parts);
   const path = {
     clock,
     newest,
     checkWritable: () => submitter.checkWritable(),
-    commit: (mutations: readonly Mutation[]) => {
+    commit: (mutations: readonly Mutation[], times: OperationTimes | undefined) => {
       const version = store.nextVersion;
-      return { version, done: submitter.commit(mutations) };
+      return { version, done: submitter.commit(mutations, times) };
     },
     settled: () => submitter.settled(),
   };
@@ -42,6 +45,7 @@ export function transactionHost(parts: HostParts): TransactionHost {
     newest,
     clock,
     random,
+    meters: meters.transactions,
     openView: () => openSnapshotView(store, clock),
     commit: (transaction, requestId, context) => {
       const request = requestId === "" ? undefined : requestForCommit(requestId, transaction.id);

@@ -10,6 +10,7 @@ import { DocDBError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { Clock, Randomness, Timer } from "../../platform/platform.ts";
 import type { CommittedTransaction, ExecutionContext, Isolation } from "../commands.ts";
+import type { Meters } from "../../telemetry/meters.ts";
 import { checkRequestId } from "../requests/request.ts";
 import { EndedTransactions } from "./ended-transactions.ts";
 import { type SnapshotView, Transaction } from "./transaction.ts";
@@ -20,6 +21,7 @@ export interface TransactionHost {
   readonly newest: NewestState;
   readonly clock: Clock;
   readonly random: Randomness;
+  readonly meters: Meters["transactions"];
   /** Opens a snapshot of what is visible now. */
   openView(): SnapshotView;
   /** Applies the writes of a transaction. TRANSACTION_CONFLICT. */
@@ -87,6 +89,7 @@ export class Transactions {
     this.#open.set(transaction.id, open);
     this.#host.newest.changes.need(this.oldestVersion);
     this.#startTimer(open);
+    this.#host.meters.begun++;
     return transaction;
   }
 
@@ -145,6 +148,7 @@ export class Transactions {
     open.timer?.cancel();
     if (open.calls > 0) context?.releaseSlot?.();
     await open.last;
+    this.#host.meters.rolledBack++;
     this.#end(open, "it was rolled back");
   }
 
@@ -160,10 +164,13 @@ export class Transactions {
       await open.last;
       transaction.checkSnapshot();
       const outcome = await this.#host.commit(transaction, requestId, context);
+      this.#host.meters.committed++;
       this.#close(open);
       return outcome;
     } catch (error) {
-      if (error instanceof DocDBError && error.code === "MEMORY_LIMIT") this.#reopen(open);
+      const code = error instanceof DocDBError ? error.code : undefined;
+      if (code === "TRANSACTION_CONFLICT") this.#host.meters.conflicted++;
+      if (code === "MEMORY_LIMIT") this.#reopen(open);
       else this.#close(open);
       throw error;
     }
@@ -202,6 +209,7 @@ export class Transactions {
     open.timer?.cancel();
     open.timer = this.#host.clock.after(open.idleTimeoutMs, () => {
       if (open.calls > 0 || open.ending) return;
+      this.#host.meters.timedOut++;
       this.#end(open, `it was idle for ${open.idleTimeoutMs} ms and was rolled back`);
     });
   }

@@ -1,0 +1,28 @@
+// What group commit is told about its database, and whom it tells what becomes of commits.
+
+import type { DocDBError } from "../base/errors.ts";
+import type { Meters } from "../telemetry/meters.ts";
+import type { Commit } from "./commit.ts";
+import type { FsyncMode } from "./fsync-mode.ts";
+
+export interface GroupCommitOptions {
+  readonly databaseId: number;
+  readonly mode: FsyncMode;
+  /** Time between fsyncs in mode `interval`, in milliseconds. */
+  readonly intervalMs: number;
+  /** Bytes of a WAL segment after which the next group starts a new one. */
+  readonly segmentBytes: number;
+  /** No commit has a lesser version. */
+  readonly versionFloor: number;
+  readonly meters: Meters;
+}
+
+/** Who is told what becomes of commits. Called synchronously. */
+export interface GroupCommitListener {
+  /** The commit counts: make it visible. `offset` is where its records start in the data file; it took `walBytes`. */
+  publish(commit: Commit, offset: number, walBytes: number): void;
+  /** Nothing that was submitted and not published will be: forget it. */
+  onAbort(): void;
+  /** No write is possible any more. */
+  onReadOnly(error: DocDBError): void;
+}
