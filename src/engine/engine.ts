@@ -94,6 +94,11 @@ export class Engine implements Executor {
     return [...this.#slots.keys()].sort().map((key) => (this.#slots.get(key) as DatabaseSlot).info);
   }
 
+  /** What a database is really called, as names go without regard to case; undefined when there is none. */
+  nameOf(database: string): string | undefined {
+    return this.#slots.get(database.toLowerCase())?.entry.name;
+  }
+
   /** Figures about one database, or all of them with an empty name. DATABASE_NOT_FOUND. */
   stats(database: string): EngineStats {
     const infos = this.databases();

@@ -17,7 +17,10 @@ import {
   type Result,
 } from "../engine/commands.ts";
 import type { Clock, Randomness, Timer } from "../platform/platform.ts";
+import type { OperationMeter } from "../telemetry/call-meters.ts";
+import type { CallWatch, WatchedCall } from "../telemetry/call-watch.ts";
 import type { Observer } from "../telemetry/observer.ts";
+import type { Carrier } from "../telemetry/tracer.ts";
 import type { Statistics } from "./server-figures.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
 
@@ -29,6 +32,10 @@ export interface CallEnvironment {
   readonly random: Randomness;
   readonly gate: CallGate;
   readonly statistics: Statistics;
+  /** Told of every call, for metrics, traces and the log of slow operations. */
+  readonly watch: CallWatch;
+  /** The text of GetMetrics. */
+  readonly metrics: () => string;
 }
 
 /** Commands that change nothing: given up in the middle, they leave no doubt. */
@@ -77,6 +84,9 @@ export interface CallContext {
 export class RunningCall implements CallContext, GatedCall {
   readonly #environment: CallEnvironment;
   readonly #abort = new AbortController();
+  readonly #watched: WatchedCall | undefined;
+  /** The trace that the caller is in, if that may be of interest. */
+  readonly carrier: Carrier | undefined;
   readonly #answer: (error: DocDBError) => void;
   #deadlineTimer: Timer | undefined;
   #interruption: DocDBError | undefined;
@@ -86,9 +96,19 @@ export class RunningCall implements CallContext, GatedCall {
   /** Called when the server shuts down; the call then ends by itself. Without it, it is interrupted. */
   onDrain: (() => void) | undefined;
 
-  /** `answer` ends the call with an error; it is called at most once, and only when `end()` wasn't called before. */
-  constructor(environment: CallEnvironment, answer: (error: DocDBError) => void) {
+  /**
+   * `answer` ends the call with an error; it is called at most once, and only when `end()` wasn't called before.
+   * `operation` is what the call counts as; a stream that carries calls counts as none.
+   */
+  constructor(
+    environment: CallEnvironment,
+    operation: OperationMeter | undefined,
+    carrier: Carrier | undefined,
+    answer: (error: DocDBError) => void,
+  ) {
     this.#environment = environment;
+    this.carrier = carrier;
+    this.#watched = operation === undefined ? undefined : environment.watch.begin(operation, carrier);
     this.#answer = answer;
   }
 
@@ -115,13 +135,17 @@ export class RunningCall implements CallContext, GatedCall {
 
   /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */
   async execute<K extends CommandName>(command: Command<K>, watch: ProgressWatch = {}): Promise<Result<K>> {
-    const found = readNow(this.#environment.executor, command);
+    const { executor } = this.#environment;
+    const watched = this.#watched;
+    const found = readNow(executor, command, watched);
     if (found !== undefined) return found;
     const changing = readingCommands.has(command.op) ? 0 : 1;
     this.changing(changing);
+    const times = watched?.command(command);
     try {
-      return await this.#environment.executor.execute(command, { signal: this.#abort.signal, ...watch });
+      return await executor.execute(command, { signal: this.#abort.signal, times, ...watch });
     } finally {
+      watched?.commandEnded(times);
       this.changing(-changing);
     }
   }
@@ -131,10 +155,13 @@ export class RunningCall implements CallContext, GatedCall {
     this.#changing += difference;
   }
 
-  /** Claims the right to answer: true for the first who asks. Frees what the call held. */
-  end(): boolean {
+  /**
+   * Claims the right to answer, well or with this error: true for the first who asks. Frees what the call held.
+   */
+  end(error?: DocDBError): boolean {
     if (this.#ended) return false;
     this.#ended = true;
+    this.#watched?.end(error);
     this.#deadlineTimer?.cancel();
     this.#environment.gate.leave(this);
     return true;
@@ -142,7 +169,8 @@ export class RunningCall implements CallContext, GatedCall {
 
   /** The caller went away: nobody reads an answer. */
   cancel(): void {
-    if (this.end()) this.#abort.abort(new DocDBError("CANCELLED", "The client cancelled the call."));
+    const error = new DocDBError("CANCELLED", "The client cancelled the call.");
+    if (this.end(error)) this.#abort.abort(error);
   }
 
   interrupt(error: DocDBError): void {
@@ -152,7 +180,8 @@ export class RunningCall implements CallContext, GatedCall {
     // Work that the abort has dropped rejects its promises now. What is left after them is running.
     queueMicrotask(() => {
       process.nextTick(() => {
-        if (this.end()) this.#answer(this.explain(error));
+        const explained = this.explain(error);
+        if (this.end(explained)) this.#answer(explained);
       });
     });
   }
@@ -171,9 +200,16 @@ export class RunningCall implements CallContext, GatedCall {
 }
 
 /** The result of a command that needs no waiting; undefined for others. */
-export function readNow<K extends CommandName>(executor: Executor, command: Command<K>): Result<K> | undefined {
+export function readNow<K extends CommandName>(
+  executor: Executor,
+  command: Command<K>,
+  watched: WatchedCall | undefined,
+): Result<K> | undefined {
   const known = asCommand(command);
-  return known.op === "getDocument" ? executor.readNow?.(known) : undefined;
+  if (known.op !== "getDocument") return undefined;
+  const found = executor.readNow?.(known);
+  if (found !== undefined) watched?.answered(known.database);
+  return found;
 }
 
 /** The error of a call whose deadline passed. */

@@ -38,6 +38,18 @@ export class CallGate {
     if (this.#state === "draining") this.#checkDrained();
   }
 
+  /** Calls in flight. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Of those, streams that carry calls. */
+  get pipelines(): number {
+    let count = 0;
+    for (const call of this.#calls.keys()) if (call.onDrain !== undefined) count++;
+    return count;
+  }
+
   /** Refuses new work, ends streams with SHUTTING_DOWN, and resolves when the calls in flight have ended. */
   drain(): Promise<void> {
     this.#state = "draining";

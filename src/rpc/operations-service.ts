@@ -1,11 +1,9 @@
-// docdb.v1.OperationsService: for whoever runs the server. So far it has statistics, checkpoints, compaction and
-// verification.
+// docdb.v1.OperationsService: for whoever runs the server: statistics, metrics, checkpoints, compaction, verification.
 
 import { CompactDatabaseResponse, CompactionPhase } from "../../gen/docdb/v1/operations.ts";
 import type { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
 import type { CompactionProgress } from "../engine/commands.ts";
 import type { CallEnvironment } from "./call-context.ts";
-import { missingRpc } from "./not-implemented.ts";
 import type { Handlers } from "./service.ts";
 import { durationOf, endsWithin } from "./times.ts";
 import { statsOnWire } from "./statistics.ts";
@@ -14,14 +12,20 @@ import { VerifyProgress } from "./verify-progress.ts";
 /** Time between two messages of progress. */
 const progressMs = 500;
 
-export function operationsService({ clock, statistics }: CallEnvironment): Handlers<typeof OperationsServiceService> {
+export function operationsService({
+  clock,
+  statistics,
+  metrics,
+}: CallEnvironment): Handlers<typeof OperationsServiceService> {
   return {
     // Not a command: it must not wait behind those that it tells about.
     async getStats({ database }) {
       return statsOnWire(statistics(database));
     },
 
-    getMetrics: missingRpc("GetMetrics"),
+    async getMetrics() {
+      return { text: metrics() };
+    },
 
     async checkpointDatabase({ database }, context) {
       const { version, durationMs } = await context.execute({ op: "checkpointDatabase", database });

@@ -2,6 +2,7 @@
 
 import type { PipelineCall as WireCall, WriteOperation } from "../../gen/wire/docdb/v1/document.ts";
 import type { Command, CommandName, Result } from "../engine/commands.ts";
+import type { WatchedCall } from "../telemetry/call-watch.ts";
 import type { CallContext, ProgressWatch } from "./call-context.ts";
 import { collectionKey, documentKey, type OrderedCall } from "./document-order.ts";
 
@@ -29,6 +30,7 @@ export class PipelinedCall implements CallContext, OrderedCall {
   readonly request: PipelinedRequest;
   /** Bytes of the request. */
   readonly bytes: number;
+  readonly watched: WatchedCall;
   readonly mutates: boolean;
   waitsFor = 0;
   keys: readonly number[] | undefined;
@@ -43,11 +45,13 @@ export class PipelinedCall implements CallContext, OrderedCall {
     request: PipelinedRequest,
     bytes: number,
     expiresMs: number,
+    watched: WatchedCall,
   ) {
     this.#owner = owner;
     this.callId = callId;
     this.request = request;
     this.bytes = bytes;
+    this.watched = watched;
     this.mutates = !readingRpcs.includes(request.$case);
     this.#expiresMs = expiresMs;
   }

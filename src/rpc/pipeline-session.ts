@@ -14,6 +14,7 @@
 import { DocDBError } from "../base/errors.ts";
 import { ProtobufWriter } from "../base/protobuf-writer.ts";
 import type { Command, CommandName, Result } from "../engine/commands.ts";
+import type { OperationMeter } from "../telemetry/call-meters.ts";
 import {
   type CallEnvironment,
   deadlineExceeded,
@@ -24,13 +25,18 @@ import {
 import { presentableResult } from "./defects.ts";
 import { DocumentOrder } from "./document-order.ts";
 import { documentKeysOf, PipelinedCall, type PipelinedRequest, type PipelineOwner } from "./pipeline-call.ts";
-import { callsIn, type DecodedCall, decodeCall } from "./pipeline-decoding.ts";
+import { callsIn, decodeCall } from "./pipeline-decoding.ts";
 import { encodeReply, type Response } from "./pipeline-encoding.ts";
+import { decoding, emptyCall, errorResponse, otherDatabase, unnamedDatabase } from "./pipeline-errors.ts";
 import type { PipelineTurns, TurnTaker } from "./pipeline-turns.ts";
-import { rpcStatusOf } from "./status.ts";
 
-/** Runs a request as the unary RPC of its name does, and returns its response under that name. */
-export type Dispatch = (request: PipelinedRequest, call: PipelinedCall) => Promise<Response>;
+/** The RPCs that a pipeline carries. */
+export interface PipelinedRpcs {
+  /** What a request counts as. */
+  readonly operationOf: (request: PipelinedRequest) => OperationMeter;
+  /** Runs a request as the unary RPC of its name does, and returns its response under that name. */
+  readonly run: (request: PipelinedRequest, call: PipelinedCall) => Promise<Response>;
+}
 
 /** Calls that a stream may hold unanswered; those behind them stay in their message. */
 const maxHeldCalls = 1_024;
@@ -57,7 +63,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   readonly #environment: CallEnvironment;
   readonly #context: RunningCall;
   readonly #turns: PipelineTurns;
-  readonly #dispatch: Dispatch;
+  readonly #rpcs: PipelinedRpcs;
   readonly #order = new DocumentOrder<PipelinedCall>((call) => this.#becameReady(call));
   readonly #replies = new ProtobufWriter(2 * messageBytes);
   readonly #outbox: Buffer[] = [];
@@ -79,11 +85,11 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   #onRoom: (() => void) | undefined;
   #onMessage: (() => void) | undefined;
 
-  constructor(environment: CallEnvironment, context: RunningCall, turns: PipelineTurns, dispatch: Dispatch) {
+  constructor(environment: CallEnvironment, context: RunningCall, turns: PipelineTurns, rpcs: PipelinedRpcs) {
     this.#environment = environment;
     this.#context = context;
     this.#turns = turns;
-    this.#dispatch = dispatch;
+    this.#rpcs = rpcs;
   }
 
   get signal(): AbortSignal {
@@ -104,7 +110,15 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     watch: ProgressWatch | undefined,
   ): Promise<Result<K>> {
     const { executor } = this.#environment;
-    return readNow(executor, command) ?? (await executor.execute(command, { caller, ...watch }));
+    const { watched } = caller;
+    const found = readNow(executor, command, watched);
+    if (found !== undefined) return found;
+    const times = watched.command(command);
+    try {
+      return await executor.execute(command, { caller, times, ...watch });
+    } finally {
+      watched.commandEnded(times);
+    }
   }
 
   /** Takes a message's calls; resolves when the next message may be read. INVALID_REQUEST when it isn't one. */
@@ -224,7 +238,8 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     const refusal = this.#bind(request.value);
     if (refusal !== undefined) return this.#refuse(callId, refusal);
     const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs() + timeoutMs;
-    const call = new PipelinedCall(this, callId, request, end - start, expiresMs);
+    const watched = this.#environment.watch.begin(this.#rpcs.operationOf(request), this.#context.carrier);
+    const call = new PipelinedCall(this, callId, request, end - start, expiresMs, watched);
     this.#heldCalls++;
     this.#heldBytes += call.bytes;
     if (this.#order.enter(call, documentKeysOf(request))) this.#ready.push(call);
@@ -255,38 +270,47 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     if (call.mutates) this.#context.changing(1);
     else this.#runningReads++;
     if (call.expired) {
-      this.#end(call, errorResponse(deadlineExceeded("nothing")));
+      this.#endInError(call, deadlineExceeded("nothing"));
       return;
     }
-    this.#dispatch(call.request, call).then(
+    this.#rpcs.run(call.request, call).then(
       (response) => this.#end(call, response),
-      (error: unknown) => this.#end(call, errorResponse(this.#known(call, error))),
+      (error: unknown) => this.#endInError(call, this.#known(call, error)),
     );
   }
 
+  #endInError(call: PipelinedCall, error: DocDBError): void {
+    this.#end(call, errorResponse(error), error);
+  }
+
   /** A call has ended: its reply joins the others, and who waited for it goes on. */
-  #end(call: PipelinedCall, response: Response): void {
+  #end(call: PipelinedCall, response: Response, error?: DocDBError): void {
     this.#running--;
     if (call.mutates) this.#context.changing(-1);
     else this.#runningReads--;
-    this.#reply(call, response);
+    const failure = this.#reply(call, response);
+    call.watched.end(error ?? failure);
     this.#heldCalls--;
     this.#release(call.bytes);
     this.#order.leave(call);
     if (this.#ready.length > 0 || this.#waitingReads.length > 0 || this.#inbox !== undefined) this.#turns.wake(this);
   }
 
-  #reply(call: PipelinedCall, response: Response): void {
+  /** Encodes a reply, or the error that it can't be: that is returned. */
+  #reply(call: PipelinedCall, response: Response): DocDBError | undefined {
     const before = this.#replies.length;
+    let failure: DocDBError | undefined;
     try {
       encodeReply(this.#replies, call.callId, response);
     } catch (error) {
       this.#replies.truncate(before);
-      encodeReply(this.#replies, call.callId, errorResponse(this.#known(call, error)));
+      failure = this.#known(call, error);
+      encodeReply(this.#replies, call.callId, errorResponse(failure));
     }
     const bytes = this.#replies.length - before;
     if (!call.mutates) this.#replyBytes = Math.max(bytes, this.#replyBytes * (7 / 8));
     this.#gathered(bytes);
+    return failure;
   }
 
   #refuse(callId: number | bigint, error: DocDBError): void {
@@ -311,31 +335,4 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     const known = presentableResult(this.#environment, `Pipeline, ${call.request.$case}`, error);
     return known.code === "CANCELLED" && call.expired ? deadlineExceeded("nothing") : known;
   }
-}
-
-/** INVALID_REQUEST when the bytes aren't what they should be. */
-function decoding<T extends DecodedCall | Int32Array>(decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    const message = "A message of the pipeline can't be decoded: is the client made from the same .proto files?";
-    throw new DocDBError("INVALID_REQUEST", message, { cause: error });
-  }
-}
-
-function errorResponse(error: DocDBError): Response {
-  return { $case: "error", value: rpcStatusOf(error) };
-}
-
-function emptyCall(): DocDBError {
-  return new DocDBError("INVALID_REQUEST", "The call says nothing: one of the requests must be set.");
-}
-
-function unnamedDatabase(): DocDBError {
-  return new DocDBError("INVALID_REQUEST", "The first call of a pipeline must name its database.");
-}
-
-function otherDatabase(bound: string, database: string): DocDBError {
-  const message = `This pipeline is bound to database ${bound}: a call on ${database} needs another stream.`;
-  return new DocDBError("INVALID_REQUEST", message, { metadata: { bound, database } });
 }

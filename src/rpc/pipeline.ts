@@ -1,10 +1,11 @@
 // DocumentService.Pipeline: many calls on one stream, each run by the handler of the unary RPC of its name.
 
-import type { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
+import { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
+import type { OperationMeter } from "../telemetry/call-meters.ts";
 import type { CallEnvironment } from "./call-context.ts";
 import type { PipelinedCall, PipelinedRequest } from "./pipeline-call.ts";
 import type { Response } from "./pipeline-encoding.ts";
-import { type Dispatch, PipelineSession } from "./pipeline-session.ts";
+import { type PipelinedRpcs, PipelineSession } from "./pipeline-session.ts";
 import { PipelineTurns } from "./pipeline-turns.ts";
 import type { Handlers } from "./service.ts";
 import type { BidiStreamHandler } from "./stream-call.ts";
@@ -18,9 +19,9 @@ export function pipelineOf(
   handlers: PipelinedHandlers,
 ): BidiStreamHandler<Buffer, Buffer> {
   const turns = new PipelineTurns(environment.clock);
-  const dispatch = dispatchTo(handlers);
+  const rpcs = rpcsOf(environment, handlers);
   return async function* pipeline(messages, context): AsyncGenerator<Buffer> {
-    const session = new PipelineSession(environment, context, turns, dispatch);
+    const session = new PipelineSession(environment, context, turns, rpcs);
     const { signal } = context;
     signal.addEventListener("abort", () => session.fail(signal.reason));
     context.onDrain = () => session.drain();
@@ -40,10 +41,16 @@ async function read(messages: AsyncIterable<Buffer>, session: PipelineSession): 
   }
 }
 
-function dispatchTo(handlers: PipelinedHandlers): Dispatch {
-  return async ({ $case, value }: PipelinedRequest, call: PipelinedCall): Promise<Response> => {
+function rpcsOf({ watch }: CallEnvironment, handlers: PipelinedHandlers): PipelinedRpcs {
+  const operations = new Map<string, OperationMeter>();
+  for (const name of Object.keys(handlers) as PipelinedRequest["$case"][]) {
+    operations.set(name, watch.operation(DocumentServiceService[name].path.slice(1)));
+  }
+  const operationOf = ({ $case }: PipelinedRequest): OperationMeter => operations.get($case) as OperationMeter;
+  const run = async ({ $case, value }: PipelinedRequest, call: PipelinedCall): Promise<Response> => {
     // The request and the handler have the same name: TypeScript can't follow the pair through the union.
     const handler = handlers[$case] as (request: typeof value, call: PipelinedCall) => Promise<unknown>;
     return { $case, value: await handler(value, call) } as Response;
   };
+  return { operationOf, run };
 }

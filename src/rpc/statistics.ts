@@ -96,7 +96,13 @@ function memoryOnWire({ databases, cache }: EngineStats): WireMemory {
   };
 }
 
-function memoryOf({ indexBytes, pendingWriteBytes, transactionBytes, snapshotBytes }: OpenDatabaseStats): number {
+/** Bytes of memory that are accounted to a database. */
+export function memoryOf({
+  indexBytes,
+  pendingWriteBytes,
+  transactionBytes,
+  snapshotBytes,
+}: OpenDatabaseStats): number {
   return indexBytes + pendingWriteBytes + transactionBytes + snapshotBytes;
 }
 

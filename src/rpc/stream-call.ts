@@ -4,11 +4,13 @@
 
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { DocDBError } from "../base/errors.ts";
+import type { OperationMeter } from "../telemetry/call-meters.ts";
 import { type CallContext, type CallEnvironment, RunningCall } from "./call-context.ts";
 import type { CallKind } from "./call-gate.ts";
 import { noteFailure, presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
 import { incoming } from "./incoming.ts";
+import { carrierOf, operationOf } from "./operation.ts";
 import { grpcStatusOf } from "./status.ts";
 
 /** Answers one request with a stream. It must end soon after `context.signal` aborts. */
@@ -32,8 +34,11 @@ export function serverStreamCall<Request, Response>(
   handler: ServerStreamHandler<Request, Response>,
   kind: CallKind,
 ): (call: ServerWritableStream<Buffer, Buffer>) => void {
+  const operation = operationOf(environment, method);
   return (call) => {
-    void answer(environment, method, call, kind, (context) => handler(decodeRequest(method, call.request), context));
+    void answer(environment, method, operation, call, kind, (context) =>
+      handler(decodeRequest(method, call.request), context),
+    );
   };
 }
 
@@ -45,7 +50,10 @@ export function bidiStreamCall<Request, Response>(
   kind: CallKind,
 ): (call: ServerDuplexStream<Buffer, Buffer>) => void {
   return (call) => {
-    void answer(environment, method, call, kind, (context) => handler(decoded(method, call, context), context));
+    // What it carries counts, call by call; the stream itself lasts as long as its client.
+    void answer(environment, method, undefined, call, kind, (context) =>
+      handler(decoded(method, call, context), context),
+    );
   };
 }
 
@@ -60,6 +68,7 @@ async function* decoded<Request, Response>(
 async function answer<Request, Response>(
   environment: CallEnvironment,
   method: Method<Request, Response>,
+  operation: OperationMeter | undefined,
   call: OutgoingCall,
   kind: CallKind,
   start: (context: RunningCall) => AsyncIterable<Response>,
@@ -69,7 +78,7 @@ async function answer<Request, Response>(
     noteFailure(environment, method.path, error);
     call.emit("error", grpcStatusOf(error));
   };
-  const context = new RunningCall(environment, fail);
+  const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
   call.on("cancelled", () => context.cancel());
   try {
     context.begin(call.getDeadline(), kind);
@@ -82,7 +91,7 @@ async function answer<Request, Response>(
     if (context.end()) call.end();
   } catch (error) {
     const known = context.explain(presentable(environment, method.path, error));
-    if (context.end()) fail(known);
+    if (context.end(known)) fail(known);
   }
 }
 

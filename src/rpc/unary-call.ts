@@ -6,6 +6,7 @@ import { type CallContext, type CallEnvironment, RunningCall } from "./call-cont
 import type { CallKind } from "./call-gate.ts";
 import { noteFailure, presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
+import { carrierOf, operationOf } from "./operation.ts";
 import { grpcStatusOf } from "./status.ts";
 
 /** Answers one call. Whatever it throws is mapped; what isn't a DocDBError becomes INTERNAL and says nothing. */
@@ -18,12 +19,13 @@ export function unaryCall<Request, Response>(
   handler: UnaryHandler<Request, Response>,
   kind: CallKind,
 ): handleUnaryCall<Buffer, Buffer> {
+  const operation = operationOf(environment, method);
   return (call, callback) => {
     const fail = (error: DocDBError): void => {
       noteFailure(environment, method.path, error);
       callback(grpcStatusOf(error));
     };
-    const context = new RunningCall(environment, fail);
+    const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
     call.on("cancelled", () => context.cancel());
     const answer = async (): Promise<void> => {
       try {
@@ -32,7 +34,7 @@ export function unaryCall<Request, Response>(
         if (context.end()) callback(null, response);
       } catch (error) {
         const known = context.explain(presentable(environment, method.path, error));
-        if (context.end()) fail(known);
+        if (context.end(known)) fail(known);
       }
     };
     void answer();

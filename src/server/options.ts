@@ -1,5 +1,6 @@
 // What a server can be told, with the defaults of `docdb serve`.
 
+import type { MetricsAddress } from "../observability/metrics-endpoint.ts";
 import type { FsyncMode } from "../storage/fsync-mode.ts";
 
 /** Bytes of what the flags call a megabyte. */
@@ -46,6 +47,12 @@ export interface ServerOptions {
   readonly maxConnections: number;
   /** Calls in flight on one connection. */
   readonly maxConcurrentStreams: number;
+  /** Whether calls are counted and timed, for metrics. */
+  readonly metrics: boolean;
+  /** Where metrics are served over HTTP; undefined: nowhere. */
+  readonly metricsAddress: MetricsAddress | undefined;
+  /** Milliseconds from which on an operation is logged as slow; Infinity: none is. */
+  readonly slowOperationMs: number;
   /** Milliseconds that calls in flight get to finish when the server stops. */
   readonly drainMs: number;
 }
@@ -74,5 +81,8 @@ export const defaultOptions: ServerOptions = {
   backgroundShare: 0.25,
   maxConnections: 1_000,
   maxConcurrentStreams: 1_000,
+  metrics: true,
+  metricsAddress: undefined,
+  slowOperationMs: 1_000,
   drainMs: 10_000,
 };

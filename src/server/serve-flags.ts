@@ -4,6 +4,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { metricsAddress } from "../observability/metrics-endpoint.ts";
 import type { FsyncMode } from "../storage/fsync-mode.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import { defaultOptions as byDefault, fsyncModes, mebibyte, type ServerOptions } from "./options.ts";
@@ -32,6 +33,9 @@ export interface ServeFlags {
   readonly maxConnections: number;
   readonly maxConcurrentStreams: number;
   readonly logLevel: LogLevel;
+  readonly slowOperationMs: number;
+  readonly metrics: boolean;
+  readonly metricsAddress?: string;
 }
 
 /** The exit code for a command line that makes no sense. */
@@ -76,7 +80,7 @@ function settings(): Option[] {
       byDefault.maxConcurrentStreams,
       100_000,
     ),
-    flag("--log-level <level>", `least level that is logged: ${list(logLevels)}`, "info", oneOf(logLevels)),
+    ...observingFlags(),
   ];
 }
 
@@ -127,6 +131,19 @@ function healingFlags(): Option[] {
   ];
 }
 
+/** What a server tells of itself. */
+function observingFlags(): Option[] {
+  const slowHelp = "how long a call takes that is logged as slow, with where its time went; 0 for none";
+  const countHelp = "whether calls are counted and timed, for metrics: true or false";
+  const addressHelp = "host:port to serve metrics on over HTTP, for a Prometheus server";
+  return [
+    flag("--log-level <level>", `least level that is logged: ${list(logLevels)}`, "info", oneOf(logLevels)),
+    number("--slow-operation-ms <ms>", slowHelp, byDefault.slowOperationMs, 999_999_999, 0),
+    new Option("--metrics <bool>", countHelp).default(byDefault.metrics).argParser(truth),
+    new Option("--metrics-address <address>", addressHelp).argParser(hostAndPort),
+  ];
+}
+
 /** What a server is told by these flags. */
 export function optionsOf(flags: ServeFlags): ServerOptions {
   const { dataDir, socket, fsyncMode, fsyncIntervalMs, trimAfterCheckpoint, compactionDeadRatio } = flags;
@@ -153,6 +170,9 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     backgroundShare,
     maxConnections,
     maxConcurrentStreams,
+    metrics: flags.metrics,
+    metricsAddress: flags.metricsAddress === undefined ? undefined : metricsAddress(flags.metricsAddress),
+    slowOperationMs: flags.slowOperationMs === 0 ? Number.POSITIVE_INFINITY : flags.slowOperationMs,
   };
 }
 
@@ -195,6 +215,11 @@ function socketPath(text: string): string {
     if (error instanceof DocDBError) throw new BadValue(error.message);
     throw error;
   }
+}
+
+function hostAndPort(text: string): string {
+  if (metricsAddress(text) !== undefined) return text;
+  throw new BadValue("It must be host:port, as 127.0.0.1:9464 or [::1]:9464.");
 }
 
 function oneOf(values: readonly string[]): (text: string) => string {

@@ -7,12 +7,20 @@ import { readFile } from "node:fs/promises";
 import { Engine } from "../engine/engine.ts";
 import { realPlatform } from "../platform/real/real-platform.ts";
 import { CallGate } from "../rpc/call-gate.ts";
+import { metricsText, type TextFormat } from "../observability/exposition.ts";
+import { metricsOf } from "../observability/metrics.ts";
+import { MetricsEndpoint } from "../observability/metrics-endpoint.ts";
 import { HealthBoard } from "../rpc/health-board.ts";
 import { addServices, docdbServices } from "../rpc/services.ts";
 import type { ServerFigures } from "../rpc/server-figures.ts";
 import { Background } from "../platform/background.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
+import { CallMeters } from "../telemetry/call-meters.ts";
+import { unwatched, Watch } from "../telemetry/call-watch.ts";
 import { ErrorTracker } from "../telemetry/error-tracker.ts";
+import { Meters } from "../telemetry/meters.ts";
+import { SlowOperations } from "../telemetry/slow-operations.ts";
+import { noTracer } from "../telemetry/tracer.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { Listener } from "./listener.ts";
 import type { ServerOptions } from "./options.ts";
@@ -24,6 +32,8 @@ import { inheritedSocket } from "./socket-activation.ts";
 export interface RunningServer {
   /** The path that it listens on. */
   readonly socket: string;
+  /** Where metrics are served over HTTP, if they are. */
+  readonly metricsUrl: string | undefined;
   /** Stops gracefully: finishes calls (for `drainMs` at most), checkpoints, and releases the data directory. */
   close(): Promise<void>;
 }
@@ -44,11 +54,14 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
   const observer = new ErrorTracker(log, platform.clock);
   const health = new HealthBoard(docdbServices);
   const background = new Background(platform.clock, options.backgroundShare);
+  const meters = new Meters();
+  const calls = new CallMeters((database) => engine.nameOf(database));
   const engine = await Engine.open({
     directory: options.dataDirectory,
     platform,
     observer,
     background,
+    meters,
     fsyncMode: options.fsyncMode,
     fsyncIntervalMs: options.fsyncIntervalMs,
     segmentBytes: options.segmentBytes,
@@ -61,7 +74,10 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     scrubIntervalMs: options.scrubIntervalMs,
     scrubBytesPerSecond: options.scrubBytesPerSecond,
     cacheBytes: options.cacheBytes,
-    onDatabaseState: ({ database, state }) => health.setDatabase(database, state),
+    onDatabaseState: ({ database, state }) => {
+      health.setDatabase(database, state);
+      if (state === "deleted") calls.databases.forget(database);
+    },
   });
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);
   const scheduler = new Scheduler(engine, options, background);
@@ -78,11 +94,31 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     fsyncMode: options.fsyncMode,
     errors: observer.stats,
   });
-  const environment = { executor: scheduler, observer, clock, random, gate, statistics };
+  const metrics = (format: TextFormat): string => {
+    const { inFlight, pipelines } = gate;
+    return metricsText(metricsOf({ ...statistics(""), calls, meters, inFlight, pipelines }), format);
+  };
+  const slow = new SlowOperations(options.slowOperationMs, observer, clock);
+  const watch = options.metrics ? new Watch({ clock, meters: calls, tracer: noTracer, slow }) : unwatched;
+  const environment = {
+    executor: scheduler,
+    observer,
+    clock,
+    random,
+    gate,
+    statistics,
+    watch,
+    metrics: () => metrics("prometheus"),
+  };
   addServices(listener.grpc, environment, health, () => readFile(descriptors));
+  let endpoint: MetricsEndpoint | undefined;
   try {
+    if (options.metricsAddress !== undefined) {
+      endpoint = await MetricsEndpoint.listen(options.metricsAddress, metrics, observer);
+    }
     await listener.listen();
   } catch (error) {
+    await endpoint?.close();
     ownProcess.close();
     await engine.close();
     throw error;
@@ -105,11 +141,12 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
       gate.interruptAll();
     }
     await listener.closeConnections(connectionGraceMs);
+    await endpoint?.close();
     ownProcess.close();
     await engine.close();
   };
   let stopped: Promise<void> | undefined;
-  return { socket: options.socket, close: () => (stopped ??= stop()) };
+  return { socket: options.socket, metricsUrl: endpoint?.url, close: () => (stopped ??= stop()) };
 }
 
 /** Whether `work` ended within the time. */

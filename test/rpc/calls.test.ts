@@ -7,13 +7,11 @@ import test from "ava";
 import { CreateDocumentRequest, GetDocumentRequest } from "../../gen/docdb/v1/document.ts";
 import { HealthService } from "../../gen/health/v1/health.ts";
 import { DocDBError } from "../../src/base/errors.ts";
-import { realPlatform } from "../../src/platform/real/real-platform.ts";
 import { RunningCall } from "../../src/rpc/call-context.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
-import { silentObserver } from "../../src/telemetry/observer.ts";
 import { call, type ClientMethod, decodeFailure, failureOf, rawMethod } from "./calls.ts";
-import { type FakeServer, fakeServer, noStatistics, serverOver } from "./fake-server.ts";
+import { environmentOf, type FakeServer, fakeServer, serverOver } from "./fake-server.ts";
 
 const create = rawMethod("/docdb.v1.DocumentService/CreateDocument");
 const get = rawMethod("/docdb.v1.DocumentService/GetDocument");
@@ -35,12 +33,9 @@ function callWithTimeout(
 const never = new Promise<never>(() => undefined);
 
 test("a deadline that has passed before the work starts means that nothing happened", (t) => {
-  const { clock, random } = realPlatform();
-  const executor = { execute: () => never };
-  const gate = new CallGate();
-  gate.open();
-  const environment = { executor, observer: silentObserver, clock, random, gate, statistics: noStatistics };
-  const context = new RunningCall(environment, () => t.fail());
+  const environment = environmentOf({ execute: () => never });
+  environment.gate.open();
+  const context = new RunningCall(environment, undefined, undefined, () => t.fail());
   const error = t.throws(() => context.begin(Date.now(), "work"), { instanceOf: DocDBError });
   t.like(error, { code: "DEADLINE_EXCEEDED", metadata: { outcome: "nothing" } });
 });

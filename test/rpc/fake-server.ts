@@ -7,11 +7,14 @@ import type { ExecutionContext as TestContext } from "ava";
 import type { Command, CommandName, ExecutionContext, Executor, Result } from "../../src/engine/commands.ts";
 import { asCommand } from "../../src/engine/commands.ts";
 import { realPlatform } from "../../src/platform/real/real-platform.ts";
+import type { CallEnvironment } from "../../src/rpc/call-context.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
 import { HealthBoard } from "../../src/rpc/health-board.ts";
 import { addServices, docdbServices } from "../../src/rpc/services.ts";
 import { Listener } from "../../src/server/listener.ts";
 import { Log } from "../../src/server/log.ts";
+import { unwatched } from "../../src/telemetry/call-watch.ts";
+import { type Observer, silentObserver } from "../../src/telemetry/observer.ts";
 import { clientOf, temporaryDirectory } from "../server/temporary-server.ts";
 
 /** What the fake executor does with a command. */
@@ -25,11 +28,6 @@ export interface FakeServer {
   readonly logged: string[];
 }
 
-/** What a server without figures says when it is asked for them. */
-export function noStatistics(): never {
-  throw new Error("there are no statistics here");
-}
-
 /** A server whose commands are answered by `answer`. */
 export async function fakeServer(t: TestContext, answer: Answer): Promise<FakeServer> {
   return await serverOver(t, {
@@ -38,14 +36,24 @@ export async function fakeServer(t: TestContext, answer: Answer): Promise<FakeSe
   });
 }
 
+/** What calls need, over any executor and on the real machine. There is nothing else of a server. */
+export function environmentOf(executor: Executor, observer: Observer = silentObserver): CallEnvironment {
+  const { clock, random } = realPlatform();
+  const nothing = (): never => {
+    throw new Error("there are no figures here");
+  };
+  const gate = new CallGate();
+  return { executor, observer, clock, random, gate, statistics: nothing, watch: unwatched, metrics: nothing };
+}
+
 /** A server over any executor. */
 export async function serverOver(t: TestContext, executor: Executor): Promise<FakeServer> {
   const socket = join(await temporaryDirectory(t), "s");
-  const { clock, random } = realPlatform();
-  const [gate, health, logged] = [new CallGate(), new HealthBoard(docdbServices), new Array<string>()];
+  const [health, logged] = [new HealthBoard(docdbServices), new Array<string>()];
   const observer = new Log("debug", (line) => logged.push(line));
   const listener = new Listener({ socket, maxConnections: 10, maxConcurrentStreams: 100 }, observer);
-  const environment = { executor, observer, clock, random, gate, statistics: noStatistics };
+  const environment = environmentOf(executor, observer);
+  const { gate } = environment;
   addServices(listener.grpc, environment, health, () => Promise.reject(new Error("no descriptors here")));
   await listener.listen();
   t.teardown(async () => {

@@ -21,13 +21,10 @@ import {
 } from "../../src/engine/commands.ts";
 import { BeginTransactionRequest, TransactionServiceService } from "../../gen/docdb/v1/transaction.ts";
 import { ScanDocumentsRequest as WireRequest } from "../../gen/wire/docdb/v1/document.ts";
-import { CallGate } from "../../src/rpc/call-gate.ts";
 import { scanDocuments } from "../../src/rpc/scan-documents.ts";
-import { realPlatform } from "../../src/platform/real/real-platform.ts";
-import { silentObserver } from "../../src/telemetry/observer.ts";
 import { create, engineWithDatabase } from "../engine/simulated-engine.ts";
 import { temporaryServer } from "../server/temporary-server.ts";
-import { noStatistics } from "./fake-server.ts";
+import { environmentOf } from "./fake-server.ts";
 import { call, decodeFailure, type Failure, failureOf } from "./calls.ts";
 
 const kilobyte = `"${"x".repeat(1_000)}"`;
@@ -213,15 +210,7 @@ for (const end of ["the end of the scan", "a client that stops reading", "an int
     const db = await engineWithDatabase();
     for (let id = 1n; id <= 3n; id++) await db.write(create(id, JSON.stringify("x".repeat(200_000))));
     const executor = new CountingExecutor(db.engine);
-    const { clock, random } = realPlatform();
-    const environment = {
-      executor,
-      observer: silentObserver,
-      clock,
-      random,
-      gate: new CallGate(),
-      statistics: noStatistics,
-    };
+    const environment = environmentOf(executor);
     const abort = new AbortController();
     const { signal } = abort;
     const context = {

@@ -1,7 +1,7 @@
 // Histograms: every figure is in the bucket of the least bound that isn't below it.
 
 import test from "ava";
-import fc from "fast-check";
+import { array, assert, integer, property, uniqueArray } from "fast-check";
 import { Histogram } from "../../src/telemetry/histogram.ts";
 
 test("a figure that equals a bound belongs to that bound's bucket, and one above all bounds to the last", (t) => {
@@ -13,9 +13,9 @@ test("a figure that equals a bound belongs to that bound's bucket, and one above
 });
 
 test("whatever the bounds, a bucket has what a plain search would put there", (t) => {
-  const sorted = fc.uniqueArray(fc.integer({ min: 0, max: 100 }), { maxLength: 20 });
-  fc.assert(
-    fc.property(sorted, fc.array(fc.integer({ min: -1, max: 101 })), (unsorted, figures) => {
+  const sorted = uniqueArray(integer({ min: 0, max: 100 }), { maxLength: 20 });
+  assert(
+    property(sorted, array(integer({ min: -1, max: 101 })), (unsorted, figures) => {
       const bounds = unsorted.toSorted((a, b) => a - b);
       const histogram = new Histogram(bounds);
       for (const figure of figures) {
