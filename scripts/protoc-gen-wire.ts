@@ -1,9 +1,10 @@
-// A protoc plugin that generates a second form of our messages, for the server's hot path: every field that carries
-// JSON text is bytes there. On the wire `string` and `bytes` look the same, so both forms speak the same protocol, but
-// the server gets the exact bytes that the client sent, unchecked and without making a JavaScript string of them.
+// A protoc plugin that generates a second form of our messages, for the server: every field that carries JSON text is
+// bytes there, and so are the other texts in which any character may stand. On the wire `string` and `bytes` look the
+// same, so both forms speak the same protocol, but the server gets the exact bytes that the client sent: no JavaScript
+// string is made of them that it doesn't need, and none that hides what wasn't UTF-8.
 //
-// It runs ts-proto on a changed CodeGeneratorRequest: files of ours with such fields move to `wire/`, their JSON fields
-// become bytes, and nothing else is generated.
+// It runs ts-proto on a changed CodeGeneratorRequest: files of ours with such fields move to `wire/`, the fields become
+// bytes, and nothing else is generated.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -17,14 +18,14 @@ import {
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 
-/** Names of the fields that carry JSON text, wherever they occur in our package. */
-const jsonFields = new Set(["json", "json_patch", "merge_patch"]);
+/** Names of the fields that become bytes, wherever they occur in our package: JSON texts, and other free ones. */
+const freeTexts = new Set(["json", "json_patch", "merge_patch", "path", "request_id"]);
 
 const request = fromBinary(CodeGeneratorRequestSchema, readFileSync(0));
 
 const moved = new Map<string, string>();
 for (const file of request.protoFile) {
-  if (file.package === "docdb.v1" && turnJsonIntoBytes(file)) moved.set(file.name, `wire/${file.name}`);
+  if (file.package === "docdb.v1" && turnIntoBytes(file)) moved.set(file.name, `wire/${file.name}`);
 }
 for (const file of request.protoFile) {
   file.name = moved.get(file.name) ?? file.name;
@@ -59,12 +60,12 @@ function withoutCopies(source: string): string {
   return `${source.replace(encoded, "asBuffer($1)")}\n${asBuffer.join("\n")}\n`;
 }
 
-/** Changes the type of a file's JSON fields to bytes; says whether there were any. */
-function turnJsonIntoBytes(file: FileDescriptorProto): boolean {
+/** Changes the type of a file's free texts to bytes; says whether there were any. */
+function turnIntoBytes(file: FileDescriptorProto): boolean {
   let found = false;
   const visit = (message: DescriptorProto): void => {
     for (const field of message.field) {
-      if (field.type !== FieldDescriptorProto_Type.STRING || !jsonFields.has(field.name)) continue;
+      if (field.type !== FieldDescriptorProto_Type.STRING || !freeTexts.has(field.name)) continue;
       field.type = FieldDescriptorProto_Type.BYTES;
       found = true;
     }

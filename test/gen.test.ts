@@ -39,8 +39,8 @@ test("decoding takes JSON out of a message without copying it", (t) => {
   t.true(Buffer.isBuffer(decoded.json));
 });
 
-test("every field with JSON is bytes in the wire form", (t) => {
-  const patch = { op: bytes.PatchOperationType.SET, path: "/a", json: Buffer.from("1") };
+test("every free text is bytes in the wire form", (t) => {
+  const patch = { op: bytes.PatchOperationType.SET, path: Buffer.from("/a"), json: Buffer.from("1") };
   const fields = { collection: "c", id: 1n, precondition: undefined };
   const patches = { operations: [patch], jsonPatch: Buffer.from("[]"), mergePatch: Buffer.from("{}") };
   const operations: bytes.WriteOperation[] = [
@@ -49,13 +49,14 @@ test("every field with JSON is bytes in the wire form", (t) => {
     { operation: { $case: "delete", value: { ...fields, allowMissing: false } } },
     { operation: { $case: "patch", value: { ...fields, ...patches } } },
   ];
-  const request = bytes.BatchWriteRequest.create({ database: "d", operations });
+  const request = bytes.BatchWriteRequest.create({ database: "d", operations, requestId: Buffer.from("r") });
   const decoded = text.BatchWriteRequest.decode(bytes.BatchWriteRequest.encode(request).finish());
+  t.is(decoded.requestId, "r");
   t.like(decoded.operations[0]?.operation, { $case: "create", value: { json: "1" } });
   t.like(decoded.operations[1]?.operation, { $case: "update", value: { json: "2" } });
   t.like(decoded.operations[3]?.operation, {
     $case: "patch",
-    value: { operations: [{ json: "1" }], jsonPatch: "[]", mergePatch: "{}" },
+    value: { operations: [{ path: "/a", json: "1" }], jsonPatch: "[]", mergePatch: "{}" },
   });
 });
 

@@ -9,7 +9,14 @@ import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } 
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
 import { encodeGetResponse, encodeListResponse, encodeScanResponse } from "./document-encoding.ts";
-import { checkId, createOperation, deleteOperation, patchOperation, updateOperation } from "./mutations.ts";
+import {
+  checkId,
+  createOperation,
+  deleteOperation,
+  patchOperation,
+  requestIdOf,
+  updateOperation,
+} from "./mutations.ts";
 import { cursorOf, idCursor, idInCursor, pageScope, pageSizeOf, pageToken } from "./paging.ts";
 import { pipelineOf } from "./pipeline.ts";
 import { scanDocuments } from "./scan-documents.ts";
@@ -75,7 +82,7 @@ export function documentService(environment: CallEnvironment): DocumentHandlers 
 
     async batchWrite(request, context) {
       const { database, atomic } = request;
-      const target = { database, transaction: transactionOf(request.transactionId), requestId: request.requestId };
+      const target = { database, transaction: transactionOf(request.transactionId), requestId: requestIdOf(request) };
       const operations = batchOperations(request);
       if (atomic) return { results: await writeAtomic(target, operations, context) };
       const known = (error: Error) => presentableResult(environment, "BatchWrite", error);
@@ -107,15 +114,16 @@ function asIs(bytes: Buffer): Buffer {
 interface Repeatable {
   readonly database: string;
   readonly transactionId: string;
-  readonly requestId: string;
+  readonly requestId: Uint8Array;
 }
 
 async function write(
-  { database, transactionId, requestId }: Repeatable,
+  { database, transactionId, ...request }: Repeatable,
   operation: WriteOperation,
   context: CallContext,
 ): Promise<ReturnType<typeof stampOnWire>> {
   const transaction = transactionOf(transactionId);
+  const requestId = requestIdOf(request);
   return stampOnWire(await context.execute({ op: "writeDocument", database, operation, transaction, requestId }));
 }
 

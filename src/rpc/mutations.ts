@@ -1,6 +1,7 @@
 // Mutations, from the wire to the engine. The engine checks names and JSON; what only the wire can get wrong is checked
 // here: fields that are missing, id 0, and what this version doesn't have.
 
+import { isUtf8 } from "node:buffer";
 import {
   type PatchOperation as WirePathOperation,
   PatchOperationType,
@@ -79,6 +80,11 @@ export function batchOperation({ operation }: WireOperation): WriteOperation {
   }
 }
 
+/** The id under which a request may be repeated; empty for none. INVALID_UTF8. */
+export function requestIdOf({ requestId }: { readonly requestId: Uint8Array }): string {
+  return requestId.length === 0 ? "" : textOf(requestId, "request id");
+}
+
 /** INVALID_ID for 0, which only a creation may have. */
 export function checkId(id: bigint): void {
   if (id === 0n) throw zeroId();
@@ -112,7 +118,8 @@ function patchOf({ operations, jsonPatch, mergePatch }: WithPatch): Patch {
   throw new DocDBError("INVALID_REQUEST", message);
 }
 
-function pathOperationOf({ op, path, json }: WirePathOperation, position: number): PathOperation {
+function pathOperationOf({ op, path: pathBytes, json }: WirePathOperation, position: number): PathOperation {
+  const path = textOf(pathBytes, "patch's path", { operation: String(position) });
   switch (op) {
     case PatchOperationType.SET:
       return { op: "set", path, json };
@@ -125,4 +132,12 @@ function pathOperationOf({ op, path, json }: WirePathOperation, position: number
         metadata: { operation: String(position) },
       });
   }
+}
+
+/**
+ * The text of a field. INVALID_UTF8: what protobuf makes of other bytes, U+FFFD, could be mistaken for what was meant.
+ */
+function textOf(bytes: Uint8Array, what: string, metadata: Readonly<Record<string, string>> = {}): string {
+  if (!isUtf8(bytes)) throw new DocDBError("INVALID_UTF8", `The ${what} is not valid UTF-8.`, { metadata });
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }

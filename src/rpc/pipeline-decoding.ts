@@ -103,7 +103,7 @@ function decodePlainRequest(tag: number, message: ProtobufReader): PipelineCall[
   const { database, collection, id, json, precondition, requestId, transactionId, allowMissing } = fields;
   switch (tag) {
     case getTag:
-      if (json.length > 0 || precondition !== undefined || requestId !== "" || allowMissing) return undefined;
+      if (json.length > 0 || precondition !== undefined || requestId.length > 0 || allowMissing) return undefined;
       return { $case: "getDocument", value: { database, collection, id, transactionId } };
     case createTag:
       if (allowMissing) return undefined;
@@ -130,7 +130,7 @@ function decodeFields(reader: ProtobufReader): Fields | undefined {
     id: 0n,
     json: noBytes,
     precondition: undefined,
-    requestId: "",
+    requestId: noBytes,
     transactionId: "",
     allowMissing: false,
   };
@@ -153,7 +153,7 @@ function decodeFields(reader: ProtobufReader): Fields | undefined {
         fields.precondition = Precondition.decode(reader.content());
         continue;
       case bytesTag(6):
-        fields.requestId = reader.text();
+        fields.requestId = reader.content();
         continue;
       case bytesTag(7):
         fields.transactionId = reader.text();

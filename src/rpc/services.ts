@@ -5,7 +5,7 @@ import { CollectionServiceService } from "../../gen/docdb/v1/collection.ts";
 import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
 import { HealingServiceService } from "../../gen/docdb/v1/healing.ts";
 import { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
-import { TransactionServiceService } from "../../gen/docdb/v1/transaction.ts";
+import { TransactionServiceService } from "../../gen/wire/docdb/v1/transaction.ts";
 import { ServerReflectionService } from "../../gen/grpc/reflection/v1/reflection.ts";
 import { ServerReflectionService as AlphaReflectionService } from "../../gen/grpc/reflection/v1alpha/reflection.ts";
 import { HealthService } from "../../gen/health/v1/health.ts";

@@ -5,9 +5,10 @@ import {
   type BeginTransactionRequest,
   Isolation as WireIsolation,
   type TransactionServiceService,
-} from "../../gen/docdb/v1/transaction.ts";
+} from "../../gen/wire/docdb/v1/transaction.ts";
 import { DocDBError } from "../base/errors.ts";
 import type { Isolation } from "../engine/commands.ts";
+import { requestIdOf } from "./mutations.ts";
 import type { Handlers } from "./service.ts";
 import { spanOf, timestampOf } from "./times.ts";
 
@@ -19,7 +20,8 @@ export const transactionService: Handlers<typeof TransactionServiceService> = {
     return { transactionId: begun.transaction, version: BigInt(begun.version) };
   },
 
-  async commitTransaction({ database, transactionId: transaction, requestId }, context) {
+  async commitTransaction({ database, transactionId: transaction, ...request }, context) {
+    const requestId = requestIdOf(request);
     const command = { op: "commitTransaction", database, transaction, requestId } as const;
     const { version, commitTimeMs } = await context.execute(command);
     return { version: BigInt(version), commitTime: timestampOf(commitTimeMs) };

@@ -19,6 +19,8 @@ export class RequestTable {
   #youngCount: number;
   /** No record of the young table came before; undefined until the clock was asked. */
   #youngSinceMs: number | undefined;
+  /** No record of this time or later has been forgotten; undefined until something is forgotten here. */
+  #completeSinceMs: number | undefined;
 
   constructor(young: IndexTable = new IndexTable(), old: IndexTable = new IndexTable()) {
     this.#young = young;
@@ -56,6 +58,14 @@ export class RequestTable {
     this.#young.set(low, high, { offset, length, parity, version, createTimeMs, deleted: false });
   }
 
+  /** Whether every record that was made at this time or later is here; false when that can't be told. */
+  hasAllSince(timeMs: number, nowMs: number): boolean {
+    if (this.#completeSinceMs !== undefined) return timeMs >= this.#completeSinceMs;
+    // What was forgotten before a restart had been kept for its time, unless a table was full: then that one is here.
+    const full = Math.max(this.#young.live, this.#old.live) >= limits.requestsKept;
+    return !full && timeMs >= nowMs - limits.requestRetentionMs;
+  }
+
   /** Forgets what has been kept long enough. */
   expire(nowMs: number): void {
     // What recovery found counts from the first look at the clock.
@@ -63,7 +73,9 @@ export class RequestTable {
     const age = nowMs - this.#youngSinceMs;
     if (age < limits.requestRetentionMs && this.#youngCount < limits.requestsKept) return;
     // Nothing came into the young table after its time: in twice that time all of it has been kept long enough.
-    this.#old = age < 2 * limits.requestRetentionMs ? this.#young : new IndexTable();
+    const keepsYoung = age < 2 * limits.requestRetentionMs;
+    this.#completeSinceMs = keepsYoung ? this.#youngSinceMs : nowMs - limits.requestRetentionMs;
+    this.#old = keepsYoung ? this.#young : new IndexTable();
     this.#young = new IndexTable();
     this.#youngCount = 0;
     this.#youngSinceMs = nowMs;

@@ -243,6 +243,11 @@ export class Store {
     return this.index.requests.get(low, high) !== undefined && !sabotaged("requests-not-recalled");
   }
 
+  /** Whether no record of a request has been forgotten that was made at this time or later. */
+  hasAllRequestsSince(timeMs: number, nowMs: number): boolean {
+    return this.index.requests.hasAllSince(timeMs, nowMs);
+  }
+
   /** Reads the record of a request with this hash, if there is one. DOCUMENT_CORRUPT when it is damaged. */
   async readRequest({ low, high }: Hash64): Promise<DataRecord | undefined> {
     return await this.reading(async () => {

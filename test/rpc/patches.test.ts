@@ -12,8 +12,9 @@ import {
   PatchOperationType,
   WriteOperation,
 } from "../../gen/docdb/v1/document.ts";
+import * as wire from "../../gen/wire/docdb/v1/document.ts";
 import { temporaryServer } from "../server/temporary-server.ts";
-import { call, failureIn, failureOf } from "./calls.ts";
+import { call, failureIn, failureOf, rawMethod } from "./calls.ts";
 
 const exact = '{"id":18446744073709551615,"price":1.10,"tags":[1e400]}';
 
@@ -97,6 +98,24 @@ for (const [what, fields, code, reason] of [
     t.is(await text(client), exact);
   });
 }
+
+test("a path that isn't UTF-8 is INVALID_UTF8, alone and in a batch, and nothing becomes U+FFFD", async (t) => {
+  const client = await withDocument(t);
+  const operations = [{ op: SET, path: Buffer.from("/\xff", "latin1"), json: Buffer.from("1") }];
+  const one = wire.PatchDocumentRequest.create({ database: "d", id: 1n, operations });
+  const bytes = Buffer.from(wire.PatchDocumentRequest.encode(one).finish());
+  const failure = await failureOf(call(client, rawMethod(Documents.patchDocument.path), bytes));
+  t.like(failure, { status: status.INVALID_ARGUMENT, reason: "INVALID_UTF8", metadata: { operation: "0" } });
+  const value = { collection: "", id: 1n, precondition: undefined, operations, jsonPatch: Buffer.alloc(0) };
+  const operation = { $case: "patch", value: { ...value, mergePatch: Buffer.alloc(0) } } as const;
+  const batch = wire.BatchWriteRequest.create({ database: "d", operations: [{ operation }] });
+  const batchBytes = Buffer.from(wire.BatchWriteRequest.encode(batch).finish());
+  const answer = await call(client, rawMethod(Documents.batchWrite.path), batchBytes);
+  const [result] = wire.BatchWriteResponse.decode(answer).results;
+  t.is(result?.result?.$case === "error" ? failureIn(result.result.value).reason : "none", "INVALID_UTF8");
+  await patch(client, { operations: [{ op: SET, path: "/\u{fffd}", json: "1" }] });
+  t.is(await text(client), `${exact.slice(0, -1)},"\u{fffd}":1}`);
+});
 
 test("the failing operation of a patch is named", async (t) => {
   const client = await withDocument(t);

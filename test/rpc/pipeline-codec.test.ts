@@ -19,6 +19,7 @@ import { encodeReply, type Response } from "../../src/rpc/pipeline-encoding.ts";
 const uint64 = fc.oneof(fc.constant(0n), fc.constant(7n), fc.bigInt(0n, 2n ** 64n - 1n));
 const name = fc.constantFrom("", "app", "_default", "Bücher", "x".repeat(64), "x".repeat(100));
 const text = fc.constantFrom("", "r-1");
+const requestId = fc.constantFrom(Buffer.alloc(0), Buffer.from("r-1"), Buffer.of(0xff));
 const json = fc.oneof(
   fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
   fc.constant(Buffer.alloc(20_000, "x")),
@@ -31,7 +32,7 @@ const precondition = fc.constantFrom(
 );
 const allowMissing = fc.boolean();
 const address = { database: name, collection: name, id: uint64, transactionId: text };
-const mutation = { ...address, precondition, requestId: text };
+const mutation = { ...address, precondition, requestId };
 
 const request = fc.oneof(
   fc.record({ $case: fc.constant("getDocument"), value: fc.record(address) }),

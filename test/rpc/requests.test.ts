@@ -14,8 +14,9 @@ import {
   WriteOperation,
 } from "../../gen/docdb/v1/document.ts";
 import { TransactionServiceService as Transactions } from "../../gen/docdb/v1/transaction.ts";
+import * as wire from "../../gen/wire/docdb/v1/document.ts";
 import { temporaryServer } from "../server/temporary-server.ts";
-import { call, failureOf } from "./calls.ts";
+import { call, failureOf, rawMethod } from "./calls.ts";
 
 async function withDatabase(t: ExecutionContext): Promise<Client> {
   const client = await temporaryServer(t);
@@ -82,4 +83,12 @@ test("a request_id for something else is REQUEST_ID_REUSED, one of 65 bytes INVA
   t.like(other, { status: status.INVALID_ARGUMENT, reason: "REQUEST_ID_REUSED", metadata: { request_id: "a" } });
   const long = await failureOf(call(client, Documents.createDocument, { ...create, requestId: "x".repeat(65) }));
   t.like(long, { status: status.INVALID_ARGUMENT, reason: "INVALID_REQUEST" });
+});
+
+test("a request_id that isn't UTF-8 is INVALID_UTF8: it would be taken for others of its kind", async (t) => {
+  const client = await withDatabase(t);
+  const create = wire.CreateDocumentRequest.create({ ...fields, json: Buffer.from("1"), requestId: Buffer.of(0xff) });
+  const bytes = Buffer.from(wire.CreateDocumentRequest.encode(create).finish());
+  const failure = await failureOf(call(client, rawMethod(Documents.createDocument.path), bytes));
+  t.like(failure, { status: status.INVALID_ARGUMENT, reason: "INVALID_UTF8" });
 });

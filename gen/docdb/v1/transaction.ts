@@ -727,7 +727,10 @@ export const TransactionServiceService = {
    * Applies all writes of a transaction, durably and at once, and ends it. When the answer is lost, repeat the call
    * with the same `request_id` to learn the outcome.
    *
-   * - NOT_FOUND (TRANSACTION_NOT_FOUND): it has ended, timed out, or never was.
+   * - NOT_FOUND (TRANSACTION_NOT_FOUND): it has ended, timed out, or never was. With a `request_id`, `outcome` in
+   *   ErrorInfo.metadata says what that means for an earlier call of which the answer was lost: `nothing` proves that
+   *   none with that id was applied nor ever will be, so that the whole transaction may be repeated; `unknown` that its
+   *   outcome can't be told any more.
    * - ABORTED (TRANSACTION_CONFLICT): another transaction came first; ErrorInfo names the document. Nothing was
    *   applied.
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): the database takes no writes. Nothing was applied.
@@ -776,7 +779,10 @@ export interface TransactionServiceServer extends UntypedServiceImplementation {
    * Applies all writes of a transaction, durably and at once, and ends it. When the answer is lost, repeat the call
    * with the same `request_id` to learn the outcome.
    *
-   * - NOT_FOUND (TRANSACTION_NOT_FOUND): it has ended, timed out, or never was.
+   * - NOT_FOUND (TRANSACTION_NOT_FOUND): it has ended, timed out, or never was. With a `request_id`, `outcome` in
+   *   ErrorInfo.metadata says what that means for an earlier call of which the answer was lost: `nothing` proves that
+   *   none with that id was applied nor ever will be, so that the whole transaction may be repeated; `unknown` that its
+   *   outcome can't be told any more.
    * - ABORTED (TRANSACTION_CONFLICT): another transaction came first; ErrorInfo names the document. Nothing was
    *   applied.
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): the database takes no writes. Nothing was applied.
@@ -819,7 +825,10 @@ export interface TransactionServiceClient extends Client {
    * Applies all writes of a transaction, durably and at once, and ends it. When the answer is lost, repeat the call
    * with the same `request_id` to learn the outcome.
    *
-   * - NOT_FOUND (TRANSACTION_NOT_FOUND): it has ended, timed out, or never was.
+   * - NOT_FOUND (TRANSACTION_NOT_FOUND): it has ended, timed out, or never was. With a `request_id`, `outcome` in
+   *   ErrorInfo.metadata says what that means for an earlier call of which the answer was lost: `nothing` proves that
+   *   none with that id was applied nor ever will be, so that the whole transaction may be repeated; `unknown` that its
+   *   outcome can't be told any more.
    * - ABORTED (TRANSACTION_CONFLICT): another transaction came first; ErrorInfo names the document. Nothing was
    *   applied.
    * - FAILED_PRECONDITION (DATABASE_READ_ONLY): the database takes no writes. Nothing was applied.

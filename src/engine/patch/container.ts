@@ -9,8 +9,10 @@
 // are; elements of an array move up.
 
 import { assert } from "../../base/assert.ts";
+import { DocDBError } from "../../base/errors.ts";
+import { limits } from "../../base/limits.ts";
 import { Keys } from "./keys.ts";
-import { type Span, spaceEnd, stringEnd, valueEnd } from "./json-scan.ts";
+import { type Span, spaceEnd, spaceStart, stringEnd, valueEnd } from "./json-scan.ts";
 
 /** A value in a document that is being patched. */
 export type Node = Span | Container;
@@ -118,14 +120,18 @@ export class Container {
     this.#items.splice(place, 1);
   }
 
-  /** Bytes of its text. */
-  measure(): number {
+  /**
+   * Bytes of its text. JSON_TOO_DEEP when containers nest deeper than a document may: a patch can put one into the
+   * other again and again, and whoever follows them all the way down needs a stack for it. `level` counts from 1.
+   */
+  measure(level = 1): number {
+    if (level > limits.jsonDepth) throw tooDeep();
     let bytes = 2 + this.#tail.length + Math.max(0, this.size - 1);
     for (const item of this.#items) {
       if (item >= 0) bytes += item % lengthUnit;
       else if (item !== gone) {
         const { before, value, after } = this.#changedItem(item);
-        bytes += before.length + measure(value) + after.length;
+        bytes += before.length + measure(value, level + 1) + after.length;
       }
     }
     return bytes;
@@ -199,7 +205,8 @@ export class Container {
 
   #valueOf(item: number): Span {
     const start = this.#valueStart(spaceEnd(this.#source, startOf(item)));
-    return { bytes: this.#source, start, end: valueEnd(this.#source, start) };
+    // Found from behind: the value may be of megabytes, and be asked for by each operation of a patch.
+    return { bytes: this.#source, start, end: spaceStart(this.#source, endOf(item)) };
   }
 
   /** The key at a place, as it stands in the text; undefined when the member was removed. */
@@ -236,9 +243,9 @@ export class Container {
   }
 }
 
-/** Bytes of a value's text. */
-export function measure(node: Node): number {
-  return node instanceof Container ? node.measure() : node.end - node.start;
+/** Bytes of a value's text. JSON_TOO_DEEP. */
+export function measure(node: Node, level = 1): number {
+  return node instanceof Container ? node.measure(level) : node.end - node.start;
 }
 
 /** Writes a value's text at an offset; returns the offset behind it. */
@@ -249,6 +256,10 @@ export function writeNode(node: Node, target: Uint8Array, at: number): number {
 function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): number {
   target.set(source.subarray(start, end), at);
   return at + end - start;
+}
+
+function tooDeep(): DocDBError {
+  return new DocDBError("JSON_TOO_DEEP", `The patch would nest values deeper than ${limits.jsonDepth} levels.`);
 }
 
 function startOf(item: number): number {

@@ -61,11 +61,19 @@ export function stringOf(span: Span): string {
 /** Behind the white space that begins at `from`. */
 export function spaceEnd(bytes: Uint8Array, from: number): number {
   let at = from;
-  for (;;) {
-    const byte = bytes[at];
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
-    at++;
-  }
+  while (isSpace(bytes[at])) at++;
+  return at;
+}
+
+/** Where the white space begins that ends at `to`. */
+export function spaceStart(bytes: Uint8Array, to: number): number {
+  let at = to;
+  while (isSpace(bytes[at - 1])) at--;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** Behind the string whose opening quote is at `from`. */

@@ -6,12 +6,18 @@ import { DocDBError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
 import type { CommittedTransaction } from "../commands.ts";
 
+/** A commit that was called, under way or ended. */
+export interface CommitCall {
+  /** Empty: none, and so nobody can repeat it. */
+  readonly requestId: string;
+  readonly outcome: Promise<CommittedTransaction>;
+}
+
 export interface Ended {
   /** A part of a sentence: what ended it. */
   readonly why: string;
-  /** That of its commit; empty when that had none, or there was no commit. */
-  readonly requestId: string;
-  readonly outcome: Promise<CommittedTransaction> | undefined;
+  /** What ended it, if that was a commit. */
+  readonly commit: CommitCall | undefined;
 }
 
 export class EndedTransactions {
@@ -19,8 +25,6 @@ export class EndedTransactions {
   readonly #ended = new Map<string, Ended>();
 
   add(id: string, ended: Ended): void {
-    // Whoever commits hears of a failure; this copy is for those who ask again.
-    ended.outcome?.catch(() => undefined);
     this.#ended.set(id, ended);
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= limits.endedTransactions) break;
@@ -28,22 +32,19 @@ export class EndedTransactions {
     }
   }
 
-  delete(id: string): void {
-    this.#ended.delete(id);
+  get(id: string): Ended | undefined {
+    return this.#ended.get(id);
   }
 
-  /**
-   * The outcome of the commit of a transaction with this request id; undefined when it isn't known, or there is none.
-   */
-  outcome(id: string, requestId: string): Promise<CommittedTransaction> | undefined {
-    const ended = requestId === "" ? undefined : this.#ended.get(id);
-    return ended?.requestId === requestId ? ended.outcome : undefined;
-  }
-
-  /** The error for a transaction that isn't open. */
-  notFound(id: string): DocDBError {
+  /** The error for a transaction that isn't open. `facts` are for programs. */
+  notFound(id: string, facts: Readonly<Record<string, string>> = {}): DocDBError {
     const why = this.#ended.get(id)?.why ?? "it never was, has ended, or the server was restarted";
-    const message = `There is no open transaction ${id.slice(0, 64)}: ${why}. Begin a new one.`;
-    return new DocDBError("TRANSACTION_NOT_FOUND", message, { metadata: { transaction: id.slice(0, 64) } });
+    return transactionNotFound(id, why, facts);
   }
+}
+
+export function transactionNotFound(id: string, why: string, facts: Readonly<Record<string, string>> = {}): DocDBError {
+  const transaction = id.slice(0, 64);
+  const message = `There is no open transaction ${transaction}: ${why}. Begin a new one.`;
+  return new DocDBError("TRANSACTION_NOT_FOUND", message, { metadata: { transaction, ...facts } });
 }

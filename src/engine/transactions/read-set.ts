@@ -7,7 +7,7 @@ import { limits } from "../../base/limits.ts";
 import type { Collection } from "../../storage/document-index.ts";
 import { IdRanges } from "./id-ranges.ts";
 
-/** Bytes of memory that a document in the set takes, roughly, and a range. */
+/** Bytes of memory that a document or a name in the set takes, roughly, and a range. */
 const documentBytes = 100;
 const rangeBytes = 120;
 
@@ -32,7 +32,7 @@ export class ReadSet {
   }
 
   get memoryBytes(): number {
-    return this.#documentCount * documentBytes + this.#rangeCount * rangeBytes;
+    return (this.#documentCount + this.#absentNames.size) * documentBytes + this.#rangeCount * rangeBytes;
   }
 
   /** Collections that must not be dropped. */

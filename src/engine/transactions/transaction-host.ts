@@ -52,6 +52,8 @@ export function transactionHost(parts: HostParts): TransactionHost {
       return commitTransaction(transaction, path, request, context);
     },
     recall: async (transactionId, requestId) => await requests.recall(requestForCommit(requestId, transactionId)),
+    // A database that became read-only may have commits whose outcome only its next opening tells.
+    recallsAllSince: (timeMs) => store.readOnly === undefined && store.hasAllRequestsSince(timeMs, clock.now()),
   };
 }
 

@@ -140,7 +140,7 @@ export class Transaction implements DocumentStates {
         throw explain(error, i);
       }
     });
-    this.#checkRoom(plan.mutations);
+    this.#checkRoom(plan);
     for (const { collection, id, mutation } of plan) {
       this.readSet.addCollection(collection);
       if (this.isolation !== "last_commit_wins") this.#addToReadSet(collection, id);
@@ -164,12 +164,13 @@ export class Transaction implements DocumentStates {
   /** The collection that the snapshot has under this name. COLLECTION_NOT_FOUND, INVALID_NAME. */
   #find(name: string): Collection {
     const collection = this.view.collectionNamed(name);
+    // What can't be a name isn't kept: it may be as long as a message.
+    if (collection === undefined) checkName("collection", name);
     if (this.isolation === "serializable") {
       if (collection === undefined) this.readSet.addAbsentName(name);
       else this.readSet.addCollection(collection);
     }
     if (collection !== undefined) return collection;
-    checkName("collection", name);
     const message = `There was no collection ${name} when the transaction began. Create it, and begin a new one.`;
     throw new DocDBError("COLLECTION_NOT_FOUND", message, { metadata: { collection: name } });
   }
@@ -192,9 +193,14 @@ export class Transaction implements DocumentStates {
     });
   }
 
-  #checkRoom(mutations: readonly Mutation[]): void {
-    const count = this.writes.count + mutations.length;
-    const bytes = mutations.reduce((total, { content }) => total + content.length, this.writes.contentBytes);
+  /** A document that is written again takes the place of what was written before. */
+  #checkRoom(plan: WritePlan): void {
+    let { count, contentBytes: bytes } = this.writes;
+    for (const { collection, id, mutation } of plan) {
+      const before = this.writes.get(collection, id);
+      if (before === undefined) count++;
+      bytes += mutation.content.length - (before?.content.length ?? 0);
+    }
     if (count > limits.batchOperations) {
       const message = `The transaction would change over ${limits.batchOperations} documents. Split it up.`;
       throw new DocDBError("TOO_MANY_OPERATIONS", message, { metadata: { limit: String(limits.batchOperations) } });

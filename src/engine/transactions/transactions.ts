@@ -12,8 +12,9 @@ import type { Clock, Randomness, Timer } from "../../platform/platform.ts";
 import type { CommittedTransaction, ExecutionContext, Isolation } from "../commands.ts";
 import type { Meters } from "../../telemetry/meters.ts";
 import { checkRequestId } from "../requests/request.ts";
-import { EndedTransactions } from "./ended-transactions.ts";
+import { type CommitCall, EndedTransactions, transactionNotFound } from "./ended-transactions.ts";
 import { type SnapshotView, Transaction } from "./transaction.ts";
+import { beginTimeOf, newTransactionId } from "./transaction-id.ts";
 import type { NewestState } from "./validation.ts";
 
 /** What transactions need of their database. */
@@ -28,7 +29,12 @@ export interface TransactionHost {
   commit(transaction: Transaction, requestId: string, context?: ExecutionContext): Promise<CommittedTransaction>;
   /** The outcome of an earlier commit of this transaction with this request id, if it is on record. */
   recall(transactionId: string, requestId: string): Promise<CommittedTransaction | undefined>;
+  /** Whether all commits with a request id that were made since then are on record. */
+  recallsAllSince(timeMs: number): boolean;
 }
+
+/** What ended a transaction whose commit was called, whatever came of it. */
+const committed = "its commit was called before";
 
 interface Open {
   readonly transaction: Transaction;
@@ -40,6 +46,8 @@ interface Open {
   timer: Timer | undefined;
   /** A commit or a rollback has been called: no other call gets in. */
   ending: boolean;
+  /** The commit that is under way. */
+  commit: CommitCall | undefined;
 }
 
 export class Transactions {
@@ -76,7 +84,9 @@ export class Transactions {
       throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });
     }
     this.#checkMemory();
-    const transaction = new Transaction(this.#newId(), isolation, this.#host.openView(), this.#host.newest);
+    const { clock, random, newest } = this.#host;
+    const id = newTransactionId(random, clock.now());
+    const transaction = new Transaction(id, isolation, this.#host.openView(), newest);
     const timeout = Math.min(idleTimeoutMs, limits.transactionIdleMaxMs);
     const open: Open = {
       transaction,
@@ -85,9 +95,10 @@ export class Transactions {
       calls: 0,
       timer: undefined,
       ending: false,
+      commit: undefined,
     };
     this.#open.set(transaction.id, open);
-    this.#host.newest.changes.need(this.oldestVersion);
+    newest.changes.need(this.oldestVersion);
     this.#startTimer(open);
     this.#host.meters.begun++;
     return transaction;
@@ -123,21 +134,20 @@ export class Transactions {
    * call is still at it.
    */
   async commit(id: string, requestId: string, context?: ExecutionContext): Promise<CommittedTransaction> {
-    const known = this.#ended.outcome(id, requestId);
-    if (known !== undefined) {
-      context?.releaseSlot?.();
-      return await known;
-    }
     checkRequestId(requestId);
-    if (!this.#open.has(id) && requestId !== "") {
-      const recalled = await this.#host.recall(id, requestId);
-      if (recalled !== undefined) return recalled;
+    const known = this.#open.get(id)?.commit ?? this.#ended.get(id)?.commit;
+    if (known !== undefined && requestId !== "" && known.requestId === requestId) {
+      context?.releaseSlot?.();
+      return await known.outcome;
     }
+    if (!this.#open.has(id) && requestId !== "") return await this.#recall(id, requestId);
     const open = this.#find(id);
     open.ending = true;
     open.timer?.cancel();
     const outcome = this.#commit(open, requestId, context);
-    this.#ended.add(id, { why: "its commit was called before", requestId, outcome });
+    // Whoever commits hears of a failure; this is for those who ask again.
+    outcome.catch(() => undefined);
+    open.commit = { requestId, outcome };
     return await outcome;
   }
 
@@ -165,39 +175,51 @@ export class Transactions {
       transaction.checkSnapshot();
       const outcome = await this.#host.commit(transaction, requestId, context);
       this.#host.meters.committed++;
-      this.#close(open);
+      this.#end(open, committed);
       return outcome;
     } catch (error) {
       const code = error instanceof DocDBError ? error.code : undefined;
       if (code === "TRANSACTION_CONFLICT") this.#host.meters.conflicted++;
       if (code === "MEMORY_LIMIT") this.#reopen(open);
-      else this.#close(open);
+      else this.#end(open, committed);
       throw error;
     }
+  }
+
+  /**
+   * The outcome of a commit that nobody here remembers, from its record. Without one, TRANSACTION_NOT_FOUND says in
+   * `outcome` whether that proves that nothing of it was applied: `nothing`, or `unknown` when records of that time may
+   * have been forgotten.
+   */
+  async #recall(id: string, requestId: string): Promise<CommittedTransaction> {
+    const recalled = await this.#host.recall(id, requestId);
+    if (recalled !== undefined) return recalled;
+    const ended = this.#ended.get(id);
+    const begunMs = beginTimeOf(id);
+    const proven =
+      ended === undefined ? begunMs !== undefined && this.#host.recallsAllSince(begunMs) : ended.commit === undefined;
+    throw this.#ended.notFound(id, { outcome: proven ? "nothing" : "unknown" });
   }
 
   /** A commit was refused before anything was done: it can be called again. */
   #reopen(open: Open): void {
     if (this.#open.get(open.transaction.id) !== open) return;
-    this.#ended.delete(open.transaction.id);
     open.ending = false;
+    open.commit = undefined;
     this.#startTimer(open);
   }
 
   #find(id: string): Open {
     const open = this.#open.get(id);
-    if (open === undefined || open.ending) throw this.#ended.notFound(id);
+    if (open === undefined) throw this.#ended.notFound(id);
+    if (open.ending) throw transactionNotFound(id, "its commit or rollback is under way");
     return open;
   }
 
   #end(open: Open, why: string): void {
-    this.#ended.add(open.transaction.id, { why, requestId: "", outcome: undefined });
-    this.#close(open);
-  }
-
-  #close(open: Open): void {
-    const { transaction, timer } = open;
+    const { transaction, timer, commit } = open;
     if (!this.#open.delete(transaction.id)) return;
+    this.#ended.add(transaction.id, { why, commit });
     timer?.cancel();
     transaction.view.close();
     const { changes, visibleVersion } = this.#host.newest;
@@ -219,11 +241,5 @@ export class Transactions {
     if (bytes < limits.transactionBytes) return;
     const message = `The open transactions of this database hold ${bytes} bytes. Commit or roll back some of them.`;
     throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });
-  }
-
-  /** 128 random bits: nobody comes upon another's transaction by chance, not even one from before a restart. */
-  #newId(): string {
-    const part = (): string => this.#host.random.u32().toString(16).padStart(8, "0");
-    return `${part()}${part()}${part()}${part()}`;
   }
 }

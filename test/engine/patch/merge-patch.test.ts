@@ -1,7 +1,7 @@
 // JSON Merge Patch by the examples of RFC 7396, and what stays of a document's text.
 
 import test from "ava";
-import { mergePatch, patched, verdict } from "./patch.ts";
+import { cpuMs, mergePatch, patched, verdict } from "./patch.ts";
 
 // The RFC's appendix A.
 for (const [document, patch, result] of [
@@ -44,9 +44,9 @@ test("a null removes every member of that key, and the last member of a patch co
 test("an object with 100,000 members is merged with another in a moment", (t) => {
   const object = (from: number, value: string): string =>
     `{${Array.from({ length: 100_000 }, (_, i) => `"k${from + i}":${value}`).join(",")}}`;
-  const startedMs = performance.now();
-  const result = patched(object(0, "1"), mergePatch(object(50_000, "2")));
-  t.true(performance.now() - startedMs < 3000);
+  let result = "";
+  const tookMs = cpuMs(() => (result = patched(object(0, "1"), mergePatch(object(50_000, "2")))));
+  t.true(tookMs < 3000, `it took ${tookMs} ms`);
   t.is(result, `${object(0, "1").split(',"k50000"')[0]},${object(50_000, "2").slice(1)}`);
   t.is(patched(object(0, "1"), mergePatch(object(0, "null"))), "{}");
 });

@@ -2,7 +2,7 @@
 
 import test from "ava";
 import type { PathOperation } from "../../../src/engine/commands.ts";
-import { failure, insert, operations, patched, remove, set, verdict } from "./patch.ts";
+import { cpuMs, failure, insert, operations, patched, remove, set, verdict } from "./patch.ts";
 
 const exact = '{"id":18446744073709551615,"price":1.10,"tags":[1e400]}';
 
@@ -126,9 +126,8 @@ test("a result of more than 16 MiB is DOCUMENT_TOO_LARGE", (t) => {
 test("a patch of one field in a big document costs about one look at its text", (t) => {
   const members = Array.from({ length: 50_000 }, (_, i) => `"key${i}":{"n":${i},"list":[1,2,3]}`);
   const document = `{${members.join(",")}}`;
-  const startedMs = performance.now();
-  const result = patched(document, operations(set("/key49999/n", "-1")));
-  const tookMs = performance.now() - startedMs;
+  let result = "";
+  const tookMs = cpuMs(() => (result = patched(document, operations(set("/key49999/n", "-1")))));
   t.is(result, document.replace('{"n":49999,', '{"n":-1,'));
   t.true(tookMs < 500, `a document of ${document.length} bytes took ${tookMs} ms`);
 });

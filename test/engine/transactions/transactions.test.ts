@@ -1,6 +1,7 @@
 // What a transaction sees, when it conflicts, and how it ends.
 
 import test from "ava";
+import { DocDBError } from "../../../src/base/errors.ts";
 import { limits } from "../../../src/base/limits.ts";
 import type { Result } from "../../../src/engine/commands.ts";
 import { create, engineWithDatabase, remove, type SimulatedEngine, update } from "../simulated-engine.ts";
@@ -276,6 +277,97 @@ test("a commit repeated with its request id has the same outcome, also while the
   t.deepEqual(both[0], both[1]);
   t.deepEqual(await db.run(command), both[0]);
   t.is(await db.codeOf({ ...command, requestId: "s" }), "TRANSACTION_NOT_FOUND");
+});
+
+// Found by reading: the outcomes of commits under way were among those that are forgotten first.
+test("a commit under way is found by its repetition however many transactions end meanwhile", async (t) => {
+  const db = await engineWithDatabase();
+  const tx = await OpenTransaction.begin(db);
+  await tx.create(1n);
+  const commit = { op: "commitTransaction", database, transaction: tx.id, requestId: "r" } as const;
+  const begin = { op: "beginTransaction", database, isolation: "snapshot" } as const;
+  const first = db.engine.execute(commit);
+  // None of these waits for the disk, so all of them are done before the commit is durable.
+  for (let i = 0; i <= limits.endedTransactions; i++) {
+    const { transaction } = await db.engine.execute(begin);
+    await db.engine.execute({ op: "rollbackTransaction", database, transaction });
+  }
+  const both = await db.machine.run(Promise.all([first, db.engine.execute(commit)]));
+  t.deepEqual(both[0], both[1]);
+});
+
+async function failureOf(commit: Promise<number>): Promise<DocDBError> {
+  try {
+    await commit;
+  } catch (error) {
+    if (error instanceof DocDBError) return error;
+    throw error;
+  }
+  throw new Error("the commit succeeded");
+}
+
+test("a commit repeated after a restart is found, or proven to have left nothing", async (t) => {
+  const db = await engineWithDatabase();
+  const [applied, lost, rolledBack] = [
+    await OpenTransaction.begin(db),
+    await OpenTransaction.begin(db),
+    await OpenTransaction.begin(db),
+  ];
+  for (const [i, tx] of [applied, lost, rolledBack].entries()) await tx.create(BigInt(i + 1));
+  const version = await applied.commit("r");
+  await rolledBack.rollback();
+  t.like(await failureOf(rolledBack.commit("r")), { metadata: { outcome: "nothing" } });
+  await db.crash();
+  t.is(await applied.commit("r"), version);
+  const failure = await failureOf(lost.commit("r"));
+  t.is(failure.code, "TRANSACTION_NOT_FOUND");
+  t.is(failure.metadata["outcome"], "nothing");
+  t.is((await failureOf(lost.commit())).metadata["outcome"], undefined, "without a request id there is no record");
+  t.is((await failureOf(applied.commit("other"))).metadata["outcome"], "nothing", "under that id nothing was applied");
+  await db.machine.advance(limits.requestRetentionMs + 1);
+  t.is((await failureOf(lost.commit("r"))).metadata["outcome"], "unknown", "its record could be forgotten by now");
+  t.is(await db.read(2n), "DOCUMENT_NOT_FOUND");
+});
+
+test("a database that a disk failure made read-only proves nothing of commits that it doesn't know", async (t) => {
+  const db = await engineWithDatabase();
+  const tx = await OpenTransaction.begin(db);
+  await tx.create(1n);
+  db.machine.faults.failNext("syncRefusal", /\.wal/);
+  t.is((await failureOf(tx.commit("r"))).code, "IO_ERROR");
+  t.is((await failureOf(tx.commit("r"))).code, "IO_ERROR");
+  const other = { op: "commitTransaction", database, transaction: tx.id, requestId: "s" } as const;
+  const unproven = await db.run(other).catch((error: DocDBError) => error);
+  t.like(unproven, { code: "TRANSACTION_NOT_FOUND", metadata: { outcome: "unknown" } });
+  await db.run({ op: "closeDatabase", database });
+  const outcome = await tx.commit("r").catch((error: DocDBError) => error.metadata["outcome"]);
+  t.true(outcome === 1 || outcome === "nothing", "opened again, it knows");
+  t.is(await db.read(1n), outcome === 1 ? "{}" : "DOCUMENT_NOT_FOUND");
+});
+
+test("what is written again in a transaction takes no room a second time", async (t) => {
+  const db = await engineWithDatabase();
+  const tx = await OpenTransaction.begin(db);
+  const count = 40_000;
+  const operations = Array.from({ length: count }, (_, i) => update(BigInt(i + 1), "1"));
+  const batch = { op: "batchWrite", database, operations, atomic: true, transaction: tx.id } as const;
+  t.is((await db.run(batch)).outcomes.length, count);
+  t.is((await db.run(batch)).outcomes.length, count);
+  const more = Array.from({ length: count }, (_, i) => update(BigInt(count + i + 1), "1"));
+  t.is(await db.codeOf({ ...batch, operations: more }), "TOO_MANY_OPERATIONS");
+});
+
+test("names that can't be a collection's are not kept by a transaction", async (t) => {
+  const db = await engineWithDatabase();
+  const tx = await OpenTransaction.begin(db);
+  await tx.read(1n, "absent");
+  const transactionBytes = () => db.engine.stats(database).databases[0]?.opened?.transactionBytes;
+  const before = transactionBytes();
+  for (let i = 0; i < 10; i++) t.is(await tx.read(1n, `${i}`.repeat(1_000)), "INVALID_NAME");
+  t.is(transactionBytes(), before);
+  // Nor do they conflict with anything.
+  await tx.create(1n);
+  t.is(await tx.commit(), 1);
 });
 
 test("calls in one transaction run one after the other", async (t) => {

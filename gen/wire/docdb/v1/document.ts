@@ -80,7 +80,7 @@ export interface CreateDocumentRequest {
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
    * At most 64 bytes; a UUID does. Empty: no protection.
    */
-  requestId: string;
+  requestId: Uint8Array;
   /** The transaction that the creation is part of. Empty: it is committed at once. */
   transactionId: string;
 }
@@ -135,7 +135,7 @@ export interface UpdateDocumentRequest {
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
    * At most 64 bytes; a UUID does. Empty: no protection.
    */
-  requestId: string;
+  requestId: Uint8Array;
   /** The transaction that the update is part of. Empty: it is committed at once. */
   transactionId: string;
   /** Creates the document when there is none with that id. Default: false, that is NOT_FOUND. */
@@ -172,7 +172,7 @@ export interface DeleteDocumentRequest {
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
    * At most 64 bytes; a UUID does. Empty: no protection.
    */
-  requestId: string;
+  requestId: Uint8Array;
   /** The transaction that the deletion is part of. Empty: it is committed at once. */
   transactionId: string;
   /** Succeeds, with version 0, when there is no document with that id. Default: false, that is NOT_FOUND. */
@@ -211,7 +211,7 @@ export interface PatchDocumentRequest {
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
    * At most 64 bytes; a UUID does. Empty: no protection.
    */
-  requestId: string;
+  requestId: Uint8Array;
   /** The transaction that the patch is part of. Empty: it is committed at once. */
   transactionId: string;
   /** Second form: a JSON Patch (RFC 6902), the text of an array of operations. */
@@ -285,7 +285,7 @@ export interface BatchWriteRequest {
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's results.
    * At most 64 bytes; a UUID does. Empty: no protection.
    */
-  requestId: string;
+  requestId: Uint8Array;
   /** The transaction that the mutations are part of. Empty: they are committed at once. */
   transactionId: string;
 }
@@ -588,7 +588,7 @@ export interface PatchOperation {
    * Where: a JSON Pointer (RFC 6901) such as `/address/city` or `/tags/0`; `-` is the place after an array's last
    * element. Empty: the whole document, which only SET may name.
    */
-  path: string;
+  path: Uint8Array;
   /** The value: one JSON value. Required for SET and INSERT, to be left empty for DELETE. */
   json: Uint8Array;
 }
@@ -600,7 +600,7 @@ function createBaseCreateDocumentRequest(): CreateDocumentRequest {
     id: 0n,
     json: new Uint8Array(0),
     precondition: undefined,
-    requestId: "",
+    requestId: new Uint8Array(0),
     transactionId: "",
   };
 }
@@ -625,8 +625,8 @@ export const CreateDocumentRequest: MessageFns<CreateDocumentRequest> = {
     if (message.precondition !== undefined) {
       Precondition.encode(message.precondition, writer.uint32(42).fork()).join();
     }
-    if (message.requestId !== "") {
-      writer.uint32(50).string(message.requestId);
+    if (message.requestId.length !== 0) {
+      writer.uint32(50).bytes(message.requestId);
     }
     if (message.transactionId !== "") {
       writer.uint32(58).string(message.transactionId);
@@ -692,7 +692,7 @@ export const CreateDocumentRequest: MessageFns<CreateDocumentRequest> = {
               break;
             }
 
-            message.requestId = reader.string();
+            message.requestId = reader.bytes();
             continue;
           }
           case 7: {
@@ -727,7 +727,7 @@ export const CreateDocumentRequest: MessageFns<CreateDocumentRequest> = {
     message.precondition = (object.precondition !== undefined && object.precondition !== null)
       ? Precondition.fromPartial(object.precondition)
       : undefined;
-    message.requestId = object.requestId ?? "";
+    message.requestId = object.requestId ?? new Uint8Array(0);
     message.transactionId = object.transactionId ?? "";
     return message;
   },
@@ -992,7 +992,7 @@ function createBaseUpdateDocumentRequest(): UpdateDocumentRequest {
     id: 0n,
     json: new Uint8Array(0),
     precondition: undefined,
-    requestId: "",
+    requestId: new Uint8Array(0),
     transactionId: "",
     allowMissing: false,
   };
@@ -1018,8 +1018,8 @@ export const UpdateDocumentRequest: MessageFns<UpdateDocumentRequest> = {
     if (message.precondition !== undefined) {
       Precondition.encode(message.precondition, writer.uint32(42).fork()).join();
     }
-    if (message.requestId !== "") {
-      writer.uint32(50).string(message.requestId);
+    if (message.requestId.length !== 0) {
+      writer.uint32(50).bytes(message.requestId);
     }
     if (message.transactionId !== "") {
       writer.uint32(58).string(message.transactionId);
@@ -1088,7 +1088,7 @@ export const UpdateDocumentRequest: MessageFns<UpdateDocumentRequest> = {
               break;
             }
 
-            message.requestId = reader.string();
+            message.requestId = reader.bytes();
             continue;
           }
           case 7: {
@@ -1131,7 +1131,7 @@ export const UpdateDocumentRequest: MessageFns<UpdateDocumentRequest> = {
     message.precondition = (object.precondition !== undefined && object.precondition !== null)
       ? Precondition.fromPartial(object.precondition)
       : undefined;
-    message.requestId = object.requestId ?? "";
+    message.requestId = object.requestId ?? new Uint8Array(0);
     message.transactionId = object.transactionId ?? "";
     message.allowMissing = object.allowMissing ?? false;
     return message;
@@ -1245,7 +1245,7 @@ function createBaseDeleteDocumentRequest(): DeleteDocumentRequest {
     collection: "",
     id: 0n,
     precondition: undefined,
-    requestId: "",
+    requestId: new Uint8Array(0),
     transactionId: "",
     allowMissing: false,
   };
@@ -1268,8 +1268,8 @@ export const DeleteDocumentRequest: MessageFns<DeleteDocumentRequest> = {
     if (message.precondition !== undefined) {
       Precondition.encode(message.precondition, writer.uint32(42).fork()).join();
     }
-    if (message.requestId !== "") {
-      writer.uint32(50).string(message.requestId);
+    if (message.requestId.length !== 0) {
+      writer.uint32(50).bytes(message.requestId);
     }
     if (message.transactionId !== "") {
       writer.uint32(58).string(message.transactionId);
@@ -1330,7 +1330,7 @@ export const DeleteDocumentRequest: MessageFns<DeleteDocumentRequest> = {
               break;
             }
 
-            message.requestId = reader.string();
+            message.requestId = reader.bytes();
             continue;
           }
           case 7: {
@@ -1372,7 +1372,7 @@ export const DeleteDocumentRequest: MessageFns<DeleteDocumentRequest> = {
     message.precondition = (object.precondition !== undefined && object.precondition !== null)
       ? Precondition.fromPartial(object.precondition)
       : undefined;
-    message.requestId = object.requestId ?? "";
+    message.requestId = object.requestId ?? new Uint8Array(0);
     message.transactionId = object.transactionId ?? "";
     message.allowMissing = object.allowMissing ?? false;
     return message;
@@ -1487,7 +1487,7 @@ function createBasePatchDocumentRequest(): PatchDocumentRequest {
     id: 0n,
     operations: [],
     precondition: undefined,
-    requestId: "",
+    requestId: new Uint8Array(0),
     transactionId: "",
     jsonPatch: new Uint8Array(0),
     mergePatch: new Uint8Array(0),
@@ -1514,8 +1514,8 @@ export const PatchDocumentRequest: MessageFns<PatchDocumentRequest> = {
     if (message.precondition !== undefined) {
       Precondition.encode(message.precondition, writer.uint32(42).fork()).join();
     }
-    if (message.requestId !== "") {
-      writer.uint32(50).string(message.requestId);
+    if (message.requestId.length !== 0) {
+      writer.uint32(50).bytes(message.requestId);
     }
     if (message.transactionId !== "") {
       writer.uint32(58).string(message.transactionId);
@@ -1587,7 +1587,7 @@ export const PatchDocumentRequest: MessageFns<PatchDocumentRequest> = {
               break;
             }
 
-            message.requestId = reader.string();
+            message.requestId = reader.bytes();
             continue;
           }
           case 7: {
@@ -1638,7 +1638,7 @@ export const PatchDocumentRequest: MessageFns<PatchDocumentRequest> = {
     message.precondition = (object.precondition !== undefined && object.precondition !== null)
       ? Precondition.fromPartial(object.precondition)
       : undefined;
-    message.requestId = object.requestId ?? "";
+    message.requestId = object.requestId ?? new Uint8Array(0);
     message.transactionId = object.transactionId ?? "";
     message.jsonPatch = object.jsonPatch ?? new Uint8Array(0);
     message.mergePatch = object.mergePatch ?? new Uint8Array(0);
@@ -2024,7 +2024,7 @@ export const BatchGetResult: MessageFns<BatchGetResult> = {
 };
 
 function createBaseBatchWriteRequest(): BatchWriteRequest {
-  return { database: "", operations: [], atomic: false, requestId: "", transactionId: "" };
+  return { database: "", operations: [], atomic: false, requestId: new Uint8Array(0), transactionId: "" };
 }
 
 export const BatchWriteRequest: MessageFns<BatchWriteRequest> = {
@@ -2038,8 +2038,8 @@ export const BatchWriteRequest: MessageFns<BatchWriteRequest> = {
     if (message.atomic !== false) {
       writer.uint32(24).bool(message.atomic);
     }
-    if (message.requestId !== "") {
-      writer.uint32(50).string(message.requestId);
+    if (message.requestId.length !== 0) {
+      writer.uint32(50).bytes(message.requestId);
     }
     if (message.transactionId !== "") {
       writer.uint32(58).string(message.transactionId);
@@ -2089,7 +2089,7 @@ export const BatchWriteRequest: MessageFns<BatchWriteRequest> = {
               break;
             }
 
-            message.requestId = reader.string();
+            message.requestId = reader.bytes();
             continue;
           }
           case 7: {
@@ -2120,7 +2120,7 @@ export const BatchWriteRequest: MessageFns<BatchWriteRequest> = {
     message.database = object.database ?? "";
     message.operations = object.operations?.map((e) => WriteOperation.fromPartial(e)) || [];
     message.atomic = object.atomic ?? false;
-    message.requestId = object.requestId ?? "";
+    message.requestId = object.requestId ?? new Uint8Array(0);
     message.transactionId = object.transactionId ?? "";
     return message;
   },
@@ -4044,7 +4044,7 @@ export const Precondition: MessageFns<Precondition> = {
 };
 
 function createBasePatchOperation(): PatchOperation {
-  return { op: 0, path: "", json: new Uint8Array(0) };
+  return { op: 0, path: new Uint8Array(0), json: new Uint8Array(0) };
 }
 
 export const PatchOperation: MessageFns<PatchOperation> = {
@@ -4052,8 +4052,8 @@ export const PatchOperation: MessageFns<PatchOperation> = {
     if (message.op !== 0) {
       writer.uint32(8).int32(message.op);
     }
-    if (message.path !== "") {
-      writer.uint32(18).string(message.path);
+    if (message.path.length !== 0) {
+      writer.uint32(18).bytes(message.path);
     }
     if (message.json.length !== 0) {
       writer.uint32(26).bytes(message.json);
@@ -4087,7 +4087,7 @@ export const PatchOperation: MessageFns<PatchOperation> = {
               break;
             }
 
-            message.path = reader.string();
+            message.path = reader.bytes();
             continue;
           }
           case 3: {
@@ -4116,7 +4116,7 @@ export const PatchOperation: MessageFns<PatchOperation> = {
   fromPartial(object: DeepPartial<PatchOperation>): PatchOperation {
     const message = createBasePatchOperation();
     message.op = object.op ?? 0;
-    message.path = object.path ?? "";
+    message.path = object.path ?? new Uint8Array(0);
     message.json = object.json ?? new Uint8Array(0);
     return message;
   },
