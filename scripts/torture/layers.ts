@@ -1,6 +1,7 @@
 // Every layer of the proof, in the order in which the torture does them: quick ones first. What a run of each does is
 // in test/; a new suite gets its line here.
 
+import { runFuzz } from "../../test/fuzz/fuzz-run.ts";
 import { runHistory } from "../../test/isolation/server-history.ts";
 import { runDecoders } from "../../test/storage/hostile-bytes.ts";
 import { runModel } from "../../test/model/model-run.ts";
@@ -80,6 +81,13 @@ export const layers: readonly Layer[] = [
     size: 1_000,
     portion: 5,
     run: (number) => runHistory(number),
+  },
+  {
+    name: "fuzz",
+    unit: "servers",
+    size: 500,
+    portion: 1,
+    run: (number) => runFuzz({ seed: number, steps: 250 }),
   },
   killLayer,
 ];

@@ -2,11 +2,12 @@
 // the limits that we want, and are handed to grpc-js.
 
 import { once } from "node:events";
-import { createServer, type Server as NetServer } from "node:net";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Observer } from "../telemetry/observer.ts";
+import { tendStreams } from "./http2-streams.ts";
 import { listenOnSocketFile, type SocketFile } from "./socket-file.ts";
 
 export interface ListenerOptions {
@@ -24,12 +25,17 @@ const keepaliveMs = 60_000;
 /** and closed when none came within this time: its client is stopped or gone. */
 const keepaliveTimeoutMs = 20_000;
 
+/** Connections of this process are numbered. */
+let lastConnection = 0;
+
 export class Listener {
   /** Services are added to it before `listen`. */
   readonly grpc: Server;
   readonly #options: ListenerOptions;
   readonly #net: NetServer;
-  #connections = 0;
+  /** Those that are open, by the name that they have as gRPC's peers. */
+  readonly #connections = new Map<string, Socket>();
+  readonly #endTending: () => void;
   #socketFile: SocketFile | undefined;
 
   constructor(options: ListenerOptions, observer: Observer) {
@@ -44,10 +50,10 @@ export class Listener {
     });
     const injector = this.grpc.createConnectionInjector(ServerCredentials.createInsecure());
     this.#net = createServer((connection) => {
-      this.#connections++;
-      connection.once("close", () => this.#connections--);
+      this.#name(connection);
       injector.injectConnection(connection);
     });
+    this.#endTending = tendStreams((stream) => this.#connections.has(stream.session?.socket.remoteAddress ?? ""));
     this.#net.maxConnections = options.maxConnections;
     this.#net.on("drop", () => {
       observer.event("warn", "connection refused: too many are open", { limit: options.maxConnections });
@@ -64,7 +70,7 @@ export class Listener {
 
   /** Connections open now. */
   get connections(): number {
-    return this.#connections;
+    return this.#connections.size;
   }
 
   /** Accepts no more connections and removes the socket file. Open connections go on. */
@@ -85,6 +91,15 @@ export class Listener {
     await Promise.race([idle, late]);
     clearTimeout(timer);
     this.grpc.forceShutdown();
+    this.#endTending();
+  }
+
+  /** Gives a connection an address: a Unix socket's peer has none, by which to know its calls and streams. */
+  #name(connection: Socket): void {
+    const name = `unix:${++lastConnection}`;
+    Object.defineProperty(connection, "remoteAddress", { value: name });
+    this.#connections.set(name, connection);
+    connection.once("close", () => this.#connections.delete(name));
   }
 }
 
