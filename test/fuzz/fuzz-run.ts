@@ -12,6 +12,8 @@ import { FuzzClient, type Tally } from "./fuzz-client.ts";
 
 /** Hostile clients at the same time. */
 const clients = 12;
+/** How long a server may take to start or to recover: the machine may have more important things to do. */
+const startMs = 180_000;
 /** Documents of the database that nobody names. */
 const besideDocuments = 300;
 /** What the process may hold at the end: some 150 MiB are its own, the rest is caches and buffers. */
@@ -62,7 +64,7 @@ function flagsOf(random: Prng): string[] {
 }
 
 async function withClient<T>(socket: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const client = await connect({ socket, waitForServerMs: 20_000 });
+  const client = await connect({ socket, waitForServerMs: startMs });
   try {
     return await use(client);
   } finally {
