@@ -3,6 +3,7 @@
 
 import { runFuzz } from "../../test/fuzz/fuzz-run.ts";
 import { runHistory } from "../../test/isolation/server-history.ts";
+import { runRepairTrial } from "../../test/offline/repair-trial.ts";
 import { runDecoders } from "../../test/storage/hostile-bytes.ts";
 import { runModel } from "../../test/model/model-run.ts";
 import { huntDefect, plantable } from "../../test/simulation/defect-hunt.ts";
@@ -33,6 +34,13 @@ export const layers: readonly Layer[] = [
     size: 10_000,
     portion: 250,
     run: async (number) => ({ [await runTrial(number)]: 1 }),
+  },
+  {
+    name: "repair",
+    unit: "trials",
+    size: 10_000,
+    portion: 50,
+    run: async (number) => ({ [await runRepairTrial(number)]: 1 }),
   },
   {
     name: "decoders",

@@ -27,7 +27,7 @@ Exit codes:
   7  invalid: not JSON, a bad name or id, or too large
   9  the server can't be reached, or doesn't take work now
  10  verify, check, inspect: something that was acknowledged is damaged
- 11  verify, check: nothing is lost, but something is damaged that has to be rebuilt`;
+ 11  verify, check: something is damaged, but nothing is known to be lost`;
 
 export function exitCodeOf(error: DocDBError): ExitCode {
   if (error.code === "DOCUMENT_TOO_LARGE") return exitCodes.invalid;

@@ -7,6 +7,7 @@ import { isErrno, readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
 import { realPlatform } from "../platform/real/real-platform.ts";
 import { databaseOf, layoutOf } from "../storage/layout.ts";
+import { planCatalog } from "./repair-catalog.ts";
 import { checkDatabase } from "../storage/verify/check-database.ts";
 import { type Finding, finding, type VerifySink } from "../storage/verify/finding.ts";
 
@@ -29,7 +30,7 @@ export async function checkDirectory(
 
 /** The same, for who has the directory's lock. */
 export async function checkLocked(directory: string, sink: VerifySink, platform: Platform): Promise<void> {
-  const entries = await checkCatalog(platform.fs, directory, sink);
+  const entries = await checkCatalog(platform, directory, sink);
   for (const entry of entries) {
     if (entry.state === "ready") await checkDatabase(platform, layoutOf(directory, entry.name), entry.id, sink);
   }
@@ -55,14 +56,21 @@ export async function takeLock(fs: FileSystem, directory: string): Promise<Lock>
   }
 }
 
-async function checkCatalog(fs: FileSystem, directory: string, sink: VerifySink): Promise<readonly CatalogEntry[]> {
-  const bytes = await readWholeFile(fs, `${directory}/.catalog`);
+async function checkCatalog(platform: Platform, directory: string, sink: VerifySink): Promise<readonly CatalogEntry[]> {
+  const bytes = await readWholeFile(platform.fs, `${directory}/.catalog`);
   const decoded = bytes === undefined ? "it is missing" : decodeCatalog(bytes);
   sink.checked(bytes?.length ?? 0, 1);
   if (typeof decoded !== "string") return decoded.entries;
-  const message = `The catalog can't be used: ${decoded}. No database opens; restore it from a backup.`;
+  const advice = "docdb repair rebuilds it from the files of the databases.";
+  const message = `The catalog can't be used: ${decoded}. No database opens with it; ${advice}`;
   await sink.found(at("error", ".catalog", "CATALOG_CORRUPT", message));
-  return [];
+  try {
+    // What it would say: databases are checked all the same.
+    return (await planCatalog(platform, directory)).entries;
+  } catch (error) {
+    if (error instanceof DocDBError && error.code === "DATABASE_CORRUPT") return [];
+    throw error;
+  }
 }
 
 async function checkOrphans(

@@ -20,6 +20,8 @@ export interface LogContents {
   readonly highestSegment: number;
   /** Every file of the log. */
   readonly paths: readonly string[];
+  /** Whether the active segment is there and nothing damaged stands at its end: then no commit is missing behind it. */
+  readonly endsSoundly: boolean;
   /** Headers of segments whose own are damaged, worked out from their groups. */
   readonly lostHeaders: ReadonlyMap<string, SegmentHeader>;
 }
@@ -30,7 +32,7 @@ export async function readLog(fs: FileSystem, layout: Layout, databaseId: number
   for (const path of [layout.activeSegment, layout.nextSegment]) if (await fs.exists(path)) paths.push(path);
   let highestSegment = numbers.at(-1) ?? 0;
   let highestVersion = 0;
-  const segments: { bytes: Buffer; header: SegmentHeader }[] = [];
+  const segments: { path: string; bytes: Buffer; header: SegmentHeader }[] = [];
   const lostHeaders = new Map<string, SegmentHeader>();
   for (const [i, path] of paths.entries()) {
     const bytes = (await readWholeFile(fs, path)) ?? Buffer.alloc(0);
@@ -43,14 +45,18 @@ export async function readLog(fs: FileSystem, layout: Layout, databaseId: number
     highestSegment = Math.max(highestSegment, header.segment);
     highestVersion = Math.max(highestVersion, header.baseVersion, header.firstVersion - 1);
     // A next segment beside an active one never took over.
-    if (path !== layout.nextSegment || !paths.includes(layout.activeSegment)) segments.push({ bytes, header });
+    if (path !== layout.nextSegment || !paths.includes(layout.activeSegment)) segments.push({ path, bytes, header });
   }
   const groups: WalGroup[] = [];
   let checkpoint: CheckpointMark | undefined;
+  let endsSoundly = false;
   for (const [i, { bytes, header }] of segments.entries()) {
     const end = segments[i + 1]?.header.baseVersion ?? Number.POSITIVE_INFINITY;
+    // An active segment without a group has lost nothing unless more of it had been durable.
+    endsSoundly = bytes.length >= header.durableBytes;
     for (const piece of walkSegment(bytes, header)) {
       await turn.pause();
+      endsSoundly = piece.kind === "group" || bytes.subarray(piece.offset).every((byte) => byte === 0);
       if (piece.kind === "damage") continue;
       highestVersion = Math.max(highestVersion, piece.group.lastVersion);
       if (piece.group.header.baseVersion >= end) continue;
@@ -60,5 +66,6 @@ export async function readLog(fs: FileSystem, layout: Layout, databaseId: number
       }
     }
   }
-  return { groups, checkpoint, highestVersion, highestSegment, paths, lostHeaders };
+  endsSoundly &&= segments.at(-1)?.path === layout.activeSegment;
+  return { groups, checkpoint, highestVersion, highestSegment, paths, endsSoundly, lostHeaders };
 }

@@ -18,6 +18,11 @@ export interface Loss {
   readonly message: string;
 }
 
+/** A document, for use as a key of a map. */
+export function documentKey(collection: number, idLow: number, idHigh: number): string {
+  return `${collection}/${idHigh}/${idLow}`;
+}
+
 /** What commits behind the last one that stays did, as far as they can be read. Their ids stay used. */
 export function behindTheCut(log: LogContents, database: string, index: DocumentIndex, lastVersion: number): Loss[] {
   const losses: Loss[] = [];

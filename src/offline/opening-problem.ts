@@ -6,7 +6,7 @@ import { readSegmentHeader, type Segment, surveyWal } from "../storage/wal-surve
 import type { DataExtent } from "../storage/data-extent.ts";
 import type { SegmentHeader } from "../storage/wal-format.ts";
 import { dataHeaderBytes } from "../storage/data-format.ts";
-import { type Patient, sourceOf } from "./salvage.ts";
+import { type Patient, sourceOf } from "./patient.ts";
 
 /** What a start would say. */
 export interface Opening {

@@ -1,24 +1,23 @@
 // What a repair does to one database: found out first, done later.
 
 import { idOf } from "../base/u64.ts";
-import { readFully, writeFully } from "../platform/file-io.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
 import { encodeDataRecords } from "../storage/commit.ts";
-import { contentChecksumOffset, encodeDataHeader } from "../storage/data-format.ts";
+import { contentChecksumOffset } from "../storage/data-format.ts";
 import { loadSnapshot } from "../storage/index-snapshot.ts";
 import type { Layout } from "../storage/layout.ts";
 import { findInWal } from "../storage/wal-search.ts";
 import { relativeName } from "../storage/verify/relative-name.ts";
-import { encodeSegmentHeader } from "../storage/wal-format.ts";
 import { removeIfThere } from "../storage/wal-log.ts";
-import { adoptCompacted } from "../storage/compaction.ts";
-import { type DataSource, readDataSources } from "./data-source.ts";
-import { readLog } from "./log-contents.ts";
+import { type DataSource, ownerOf, readDataSources } from "./data-source.ts";
+import { type LogContents, readLog } from "./log-contents.ts";
 import { damageIn, judgeOpening, type Opening } from "./opening-problem.ts";
-import { rebuild } from "./rebuild.ts";
+import { adopt, rebuild } from "./rebuild.ts";
 import type { Loss } from "./lost-commits.ts";
-import { type Patient, salvage } from "./salvage.ts";
+import { type Patient, sourceOf } from "./patient.ts";
+import { salvage } from "./salvage.ts";
+import { workedOutPieces, writeInPlace } from "./worked-out.ts";
 
 /** What would be done, and what would be lost. Nothing has been changed yet. */
 export interface RepairPlan {
@@ -48,11 +47,8 @@ export async function planRepair(platform: Platform, layout: Layout, databaseId:
     const snapshot = await loadSnapshot(fs, layout.index, databaseId, turn);
     const extents = typeof snapshot === "object" ? snapshot.position.extents : (log.checkpoint?.extents ?? []);
     sources.push(...(await readDataSources(fs, layout, databaseId, extents[0]?.generation ?? 1, turn)));
-    const patient = { platform, layout, databaseId, turn, log, sources, snapshot };
-    const opening = await judgeOpening(patient);
-    const problem = opening.problem ?? damageIn(patient, opening.extents);
-    const plan =
-      problem === undefined ? await planSmall(patient, opening) : await planRebuild(patient, opening, problem);
+    const patient = { platform, layout, databaseId, turn, log, sources: countingOf(sources, layout, log), snapshot };
+    const plan = (await reasonToRefuse(patient)) ?? (await planFor(patient));
     return { database: layout.database, ...withHeaders(patient, plan), close };
   } catch (error) {
     await close();
@@ -61,19 +57,15 @@ export async function planRepair(platform: Platform, layout: Layout, databaseId:
 }
 
 /** A plan that first writes headers anew which were worked out: the rest of it counts on them. */
-function withHeaders({ platform, layout, sources, log }: Patient, plan: Plan): Plan {
-  const headers = new Map<string, Buffer>();
-  for (const { path, header, headerLost } of sources) if (headerLost) headers.set(path, encodeDataHeader(header));
-  for (const [path, header] of log.lostHeaders) headers.set(path, encodeSegmentHeader(header));
-  if (headers.size === 0 || plan.refusal !== undefined) return plan;
-  const steps = [...headers.keys()].map((path) => {
-    return `Write the header of ${relativeName(path, layout)} anew: what stands behind it tells what it said.`;
-  });
+function withHeaders(patient: Patient, plan: Plan): Plan {
+  const pieces = workedOutPieces(patient);
+  if (pieces.length === 0 || plan.refusal !== undefined) return plan;
+  const steps = pieces.map(({ step }) => step);
   const apply = async (): Promise<void> => {
-    for (const [path, bytes] of headers) await rewrite(platform, path, 0, bytes);
+    for (const piece of pieces) await writeInPlace(patient.platform, piece);
     await plan.apply();
   };
-  const changes = [...new Set([...headers.keys(), ...plan.changes])];
+  const changes = [...new Set([...pieces.map(({ path }) => path), ...plan.changes])];
   return { ...plan, steps: [...steps, ...plan.steps], changes, apply };
 }
 
@@ -84,37 +76,71 @@ function refuse(reason: string): Plan {
   return { steps: [], losses: [], refusal, changes: [], apply: () => Promise.resolve() };
 }
 
-async function planRebuild(patient: Patient, opening: Opening, problem: string): Promise<Plan> {
-  const { platform, layout, log } = patient;
-  const state = await salvage(patient);
-  if (typeof state === "string") return refuse(`${problem}; ${state}`);
-  const [extent, second] = state.extents;
-  if (extent === undefined || second !== undefined) {
-    return refuse(`${problem}; and a compaction was under way: the documents are in two data files`);
+/** A file that an earlier repair wrote counts when it came as far as to name it in the log. */
+function countingOf(sources: readonly DataSource[], layout: Layout, log: LogContents): readonly DataSource[] {
+  return sources.filter(({ path, header }) => {
+    return (
+      path !== layout.rebuilt || log.checkpoint?.extents.some(({ generation }) => generation === header.generation)
+    );
+  });
+}
+
+async function reasonToRefuse({
+  platform,
+  layout,
+  databaseId,
+  sources,
+  log,
+  snapshot,
+}: Patient): Promise<Plan | undefined> {
+  const owner = await ownerOf(platform.fs, layout.data);
+  if (owner !== undefined && owner !== databaseId) {
+    return refuse(`${layout.data} belongs to database ${owner} and not to ${databaseId}: move it away`);
   }
-  const source = patient.sources.find(({ header }) => header.generation === extent.generation);
-  const isCompacted = source?.path === layout.compact;
+  const isNothing = sources.length === 0 && log.highestSegment === 0 && typeof snapshot === "string";
+  return isNothing ? refuse("no file of it is left that can be read") : undefined;
+}
+
+async function planFor(patient: Patient): Promise<Plan> {
+  const opening = await judgeOpening(patient);
+  const problem = opening.problem ?? damageIn(patient, opening.extents);
+  if (problem !== undefined) return await planRebuild(patient, opening, problem);
+  const isWritten = opening.extents.some(({ generation }) => {
+    return sourceOf(patient, generation)?.path === patient.layout.rebuilt;
+  });
+  return isWritten ? await planAdoption(patient) : await planSmall(patient, opening);
+}
+
+async function planRebuild(patient: Patient, opening: Opening, problem: string): Promise<Plan> {
+  const { layout } = patient;
+  const state = await salvage(patient);
   const losses = [...state.losses];
-  if (opening.inLog && opening.problem !== undefined) {
+  const hasAll = patient.log.endsSoundly && (patient.log.groups.at(-1)?.lastVersion ?? 0) <= state.lastVersion;
+  if (opening.inLog && opening.problem !== undefined && !hasAll) {
     const message = `Whatever was committed behind version ${state.lastVersion} is lost, also what isn't named here.`;
     losses.push({ database: layout.database, collection: "", id: 0n, version: state.lastVersion + 1, message });
-  }
-  const changes: string[] = [...log.paths];
-  for (const path of [layout.data, layout.compact, layout.index]) {
-    if (await platform.fs.exists(path)) changes.push(path);
   }
   const steps = [
     `${problem}.`,
     `Write what is sound, up to version ${state.lastVersion}, into a new data file, and begin a new log.`,
   ];
-  const apply = async (): Promise<void> => {
-    if (isCompacted) await adoptCompacted(platform.fs, layout, { needsAdoption: true });
-    const moved = patient.sources
-      .filter(({ path }) => !isCompacted || path === layout.compact)
-      .map((each) => (isCompacted ? { ...each, path: layout.data } : each));
-    await rebuild({ ...patient, sources: moved }, state);
-  };
-  return { steps, losses, changes, apply };
+  return { steps, losses, changes: await filesOf(patient), apply: () => rebuild(patient, state) };
+}
+
+/** For what a crash left of an earlier repair. */
+async function planAdoption(patient: Patient): Promise<Plan> {
+  const { layout } = patient;
+  const name = relativeName(layout.rebuilt, layout);
+  const steps = [`Put ${name}, which an earlier repair has written, in the place of the data file.`];
+  return { steps, losses: [], changes: await filesOf(patient), apply: () => adopt(patient, layout.rebuilt) };
+}
+
+async function filesOf({ platform, layout, log }: Patient): Promise<string[]> {
+  const files: string[] = [...log.paths];
+  for (const path of [layout.data, layout.compact, layout.rebuilt, layout.index]) {
+    if (await platform.fs.exists(path)) files.push(path);
+  }
+  return files;
 }
 
 /** For a database that opens: an index snapshot of no use goes, and damaged contents are healed from the log. */
@@ -144,23 +170,11 @@ async function planSmall(patient: Patient, { extents }: Opening): Promise<Plan> 
       const name = relativeName(source.path, layout);
       steps.push(`Rewrite version ${version} of document ${idOf(idLow, idHigh)} in ${name} from the log's copy.`);
       changes.add(source.path);
-      actions.push(() => rewrite(platform, source.path, offset, bytes));
+      actions.push(() => writeInPlace(platform, { path: source.path, offset, bytes }));
     }
   }
   const apply = async (): Promise<void> => {
     for (const action of actions) await action();
   };
   return { steps, losses: [], changes: [...changes], apply };
-}
-
-async function rewrite(platform: Platform, path: string, offset: number, bytes: Buffer): Promise<void> {
-  const file = await platform.fs.open(path, "write");
-  try {
-    await writeFully(file, bytes, offset);
-    await file.datasync();
-    if ((await readFully(file, offset, bytes.length))?.equals(bytes) === true) return;
-    throw new Error(`${path}: what was written at offset ${offset} doesn't read back`);
-  } finally {
-    await file.close();
-  }
 }

@@ -131,16 +131,22 @@ export function decodeDataRecordHeader(source: Buffer, offset: number, salt: num
   const updateTimeMs = readU64(source, offset + 40);
   if (length < dataRecordHeaderBytes || version === undefined) return undefined;
   if (createTimeMs === undefined || updateTimeMs === undefined) return undefined;
+  const contentChecksum = source.readUInt32LE(offset + contentChecksumOffset);
+  return { ...readOwner(source, offset), version, createTimeMs, updateTimeMs, contentChecksum, length };
+}
+
+/**
+ * What the 52 bytes at `offset` say of whose record they begin. Without a look at their checksum this proves nothing.
+ */
+export function readOwner(
+  source: Buffer,
+  offset: number,
+): Pick<DataRecordHeader, "kind" | "collection" | "idLow" | "idHigh"> {
   return {
     kind: source.readUInt32LE(offset + 8),
     collection: source.readUInt32LE(offset + 12),
     idLow: source.readUInt32LE(offset + 16),
     idHigh: source.readUInt32LE(offset + 20),
-    version,
-    createTimeMs,
-    updateTimeMs,
-    contentChecksum: source.readUInt32LE(offset + contentChecksumOffset),
-    length,
   };
 }
 

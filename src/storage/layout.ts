@@ -1,6 +1,6 @@
 // Where the files of a database are, under the data directory:
 //
-//   data/<db>.data  data/<db>.compact (the next generation)  data/<db>.index
+//   data/<db>.data  data/<db>.compact (the next generation)  data/<db>.index  data/<db>.rebuilt (by docdb repair)
 //   wal/<db>.wal (active)  wal/<db>.wal.N (older segments; .10 comes after .2)
 //
 // Names of databases have no dot in them, so a file belongs to the database before its first dot.
@@ -14,6 +14,8 @@ export interface Layout {
   readonly data: string;
   /** The next generation of the data file, while a compaction fills it. */
   readonly compact: string;
+  /** A data file that `docdb repair` has written and not yet put in its place. */
+  readonly rebuilt: string;
   readonly index: string;
   readonly activeSegment: string;
   /** A segment on its way to become the active one. */
@@ -31,6 +33,7 @@ export function layoutOf(directory: string, database: string): Layout {
     walDirectory,
     data: `${dataDirectory}/${database}.data`,
     compact: `${dataDirectory}/${database}.compact`,
+    rebuilt: `${dataDirectory}/${database}.rebuilt`,
     index: `${dataDirectory}/${database}.index`,
     activeSegment: wal,
     nextSegment: `${wal}.new`,

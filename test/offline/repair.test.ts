@@ -70,6 +70,11 @@ async function recordOf(
   return await machine.run(find());
 }
 
+/** Changes more of a record's header than its checksum could tell. */
+function ruinHeader(machine: SimulatedMachine, offset: number): void {
+  machine.writeFile(data, machine.readFile(data).fill(0xa5, offset + 24, offset + 40));
+}
+
 async function groupsOf(machine: SimulatedMachine, path: string): Promise<number[]> {
   const platform = machine.platform();
   const find = async (): Promise<number[]> => {
@@ -141,7 +146,7 @@ test("a damaged record header: the document becomes DATA_LOSS, not older and not
   const machine = await sampleDirectory("close");
   for (const path of machine.files().keys()) if (/one\.wal\.\d+$/.test(path)) machine.removeFile(path);
   const before = await documents(machine.fork(1));
-  machine.flipBit(data, (await recordOf(machine, 0, "2")) + 20, 1);
+  ruinHeader(machine, await recordOf(machine, 0, "2"));
   const outcome = await repair(machine);
   t.true(outcome.repaired);
   const lost = outcome.proposal.losses.map(({ collection, id }) => `${collection}/${id}`);
@@ -160,7 +165,7 @@ test("a damaged deletion or a replaced version: nothing is lost, and nothing com
   ] as const) {
     const machine = await sampleDirectory("close");
     const before = await documents(machine.fork(1));
-    machine.flipBit(data, (await recordOf(machine, collection, id, which)) + 20, 1);
+    ruinHeader(machine, await recordOf(machine, collection, id, which));
     const outcome = await repair(machine);
     soundness(t, outcome);
     t.deepEqual(outcome.proposal.losses, []);
@@ -170,26 +175,98 @@ test("a damaged deletion or a replaced version: nothing is lost, and nothing com
   }
 });
 
-test("a damaged record header without an index snapshot is refused, and nothing is changed", async (t) => {
+test("a byte of a record's header that changed is found out, with or without an index snapshot", async (t) => {
+  for (const hasIndex of [true, false]) {
+    const machine = await sampleDirectory("close");
+    const before = await documents(machine.fork(1));
+    const pristine = machine.readFile(data);
+    const offset = await recordOf(machine, 0, "14");
+    if (!hasIndex) machine.removeFile(index);
+    for (const place of [0, 4, 8, 12, 20, 26, 50]) {
+      const one = machine.fork(place);
+      one.flipBit(data, offset + place, 1);
+      const outcome = await repair(one);
+      soundness(t, outcome);
+      t.deepEqual(outcome.proposal.losses, []);
+      t.regex(outcome.proposal.steps[0] ?? "", /version \d+ of document 14 anew/);
+      t.deepEqual(one.readFile(data), pristine);
+      t.deepEqual(differences(before, await documents(one)), new Map());
+    }
+  }
+});
+
+test("a ruined record header without an index snapshot: the log fills the gap, or it is told", async (t) => {
+  for (const hasLog of [true, false]) {
+    const machine = await sampleDirectory("close");
+    for (const path of machine.files().keys()) if (!hasLog && /one\.wal\.\d+$/.test(path)) machine.removeFile(path);
+    const before = await documents(machine.fork(1));
+    ruinHeader(machine, await recordOf(machine, hasLog ? 1 : 0, hasLog ? "15" : "2"));
+    machine.removeFile(index);
+    const outcome = await repair(machine);
+    t.true(outcome.repaired);
+    const changed = differences(before, await documents(machine));
+    if (hasLog) {
+      t.deepEqual([outcome.proposal.losses, changed], [[], new Map()]);
+    } else {
+      // What stood there is like document 2, of which an older version is there too: that one isn't served.
+      t.deepEqual(changed, new Map([["one//2", "DOCUMENT_CORRUPT"]]));
+      t.regex(
+        outcome.proposal.losses[0]?.message ?? "",
+        /^Bytes \d+ to \d+ of data\/one\.data can't be read: up to 1 /,
+      );
+      t.is(outcome.proposal.losses[1]?.id, 2n);
+    }
+  }
+});
+
+test("a data file that is gone: what the log has is there, and the rest answers DATA_LOSS by the index", async (t) => {
+  for (const hasIndex of [true, false]) {
+    const machine = await sampleDirectory("close");
+    const before = await documents(machine.fork(1));
+    machine.removeFile(data);
+    if (!hasIndex) machine.removeFile(index);
+    const outcome = await repair(machine);
+    t.true(outcome.repaired);
+    const changed = differences(before, await documents(machine));
+    const named = outcome.proposal.losses.map(({ collection, id }) => `${collection}/${id}`);
+    t.true(changed.size > 0 && changed.size < 45);
+    for (const [key, now] of changed) {
+      t.regex(now, hasIndex ? /^DOCUMENT_CORRUPT/ : /_NOT_FOUND/, key);
+      if (hasIndex) t.true(named.includes(key.replace("one//", "_default/").replace("one/", "")), key);
+    }
+    if (!hasIndex) t.regex(outcome.proposal.losses[0]?.message ?? "", /of data\/one\.data can't be read/);
+  }
+});
+
+test("a data file of another database is refused, and so is one of which nothing is left", async (t) => {
   const machine = await sampleDirectory("close");
-  machine.flipBit(data, (await recordOf(machine, 0, "14")) + 20, 1);
-  machine.removeFile(index);
+  machine.writeFile(data, machine.readFile("/db/data/two.data"));
   const before = machine.files();
-  const { proposal, repaired } = await repair(machine);
-  t.false(repaired);
-  t.regex(proposal.refusals[0] ?? "", /^one: docdb repair can't mend this: .* isn't known whose they were/);
+  const { proposal } = await repair(machine);
+  t.regex(proposal.refusals[0] ?? "", /belongs to database 2 and not to 1/);
   t.deepEqual(machine.files(), before);
+  for (const path of machine.files().keys()) if (path.includes("/one.")) machine.removeFile(path);
+  t.regex((await repair(machine)).proposal.refusals[0] ?? "", /no file of it is left/);
 });
 
 /** A log whose last segment is damaged in the middle; commits behind it are readable. */
-async function withDamagedLog(): Promise<SimulatedMachine> {
-  const machine = await sampleDirectory("power");
+async function withDamagedLog(end: "power" | "kill" = "power"): Promise<SimulatedMachine> {
+  const machine = await sampleDirectory(end);
   const groups = await groupsOf(machine, active);
   machine.flipBit(active, (groups[0] ?? 0) + 80, 1);
   return machine;
 }
 
-test("a corrupt log is cut at the damage: what stands before stays, what stood behind is named", async (t) => {
+test("what is damaged in the log comes from the data file, when later groups prove that it was durable", async (t) => {
+  const machine = await withDamagedLog("kill");
+  const before = await documents(await sampleDirectory("kill"));
+  const outcome = await repair(machine);
+  soundness(t, outcome);
+  t.deepEqual(outcome.proposal.losses, []);
+  t.deepEqual(differences(before, await documents(machine)), new Map());
+});
+
+test("a log is cut at damage without a copy: what stands before stays, what stood behind is named", async (t) => {
   const machine = await withDamagedLog();
   const sound = await sampleDirectory("power");
   const before = await documents(sound);

@@ -12,8 +12,10 @@ export async function openEngine(platform: Platform): Promise<Engine> {
   return await Engine.open({ directory, platform, observer: silentObserver, fsyncMode: "group", ...sizes });
 }
 
-/** Two databases with documents, some replaced and some deleted; closed cleanly, or cut off by a loss of power. */
-export async function sampleDirectory(end: "close" | "power"): Promise<SimulatedMachine> {
+/**
+ * Two databases with documents, some replaced and some deleted; closed cleanly, cut off by a loss of power, or killed.
+ */
+export async function sampleDirectory(end: "close" | "power" | "kill"): Promise<SimulatedMachine> {
   const machine = new SimulatedMachine(1);
   const work = async (): Promise<void> => {
     const engine = await openEngine(machine.platform());
@@ -38,6 +40,7 @@ export async function sampleDirectory(end: "close" | "power"): Promise<Simulated
     if (end === "close") await engine.close();
   };
   await machine.run(work());
-  machine.crash("power", "drop");
+  if (end === "kill") machine.crash("kill", "keep");
+  else machine.crash("power", "drop");
   return machine;
 }

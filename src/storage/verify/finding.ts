@@ -1,8 +1,9 @@
 // What a verification finds: one thing that isn't as it should be, where it is, and what it means.
 
 /**
- * `info`: nothing is lost and nothing has to be done. `warning`: damaged, but rebuilt from what is intact. `error`:
- * something that was acknowledged is damaged, and no intact copy of it was found.
+ * `info`: nothing is lost and nothing has to be done. `warning`: damaged, but rebuilt from what is intact, or of no
+ * consequence as far as can be known. `error`: something that was acknowledged is damaged, and no intact copy was
+ * found.
  */
 export type Severity = "info" | "warning" | "error";
 
@@ -20,7 +21,9 @@ export type FindingReason =
   | "SNAPSHOT_CORRUPT"
   /** Bytes of the write-ahead log that had been durable are damaged or missing. */
   | "WAL_CORRUPT"
-  /** An interrupted write at the end of the write-ahead log: nobody was told that it happened. */
+  /**
+   * An interrupted write at the end of the write-ahead log, of which nobody was told, or damage that looks like one.
+   */
   | "WAL_TORN"
   /** The catalog can't be used. */
   | "CATALOG_CORRUPT"

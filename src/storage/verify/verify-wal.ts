@@ -118,8 +118,13 @@ async function verifySegment(
     return [];
   }
   if (next === undefined && end.kind === "torn") {
-    const message = "A write was interrupted here. Nobody was told that it happened; the next start discards it.";
-    await sink.found(finding({ ...at, severity: "info", reason: "WAL_TORN", message, version: end.lastVersion + 1 }));
+    // Nothing behind these bytes proves that they were ever durable, and nothing proves that they were not.
+    const what = `The last ${rest} bytes, behind version ${end.lastVersion}, are no sound records.`;
+    const torn = "An interrupted write looks like this, and then nobody was told that it happened";
+    const message = `${what} ${torn}; damage does too, and then commits behind version ${end.lastVersion} are lost.`;
+    await sink.found(
+      finding({ ...at, severity: "warning", reason: "WAL_TORN", message, version: end.lastVersion + 1 }),
+    );
     return [];
   }
   return damagesOf(name, bytes, header, end.offset, end.lastVersion, next?.baseVersion);
