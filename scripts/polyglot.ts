@@ -11,11 +11,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Bench } from "../test/polyglot/bench.ts";
 import { tryGrpcurl } from "../test/polyglot/grpcurl.ts";
 import { tryPorcupine } from "../test/polyglot/porcupine.ts";
+import { tryPrometheus } from "../test/polyglot/prometheus.ts";
 import { tryPython } from "../test/polyglot/python.ts";
 import { root } from "./run.ts";
 
 /** All at once: most of their time goes into waiting for what they install. */
-const languages = [tryGrpcurl, tryPython, tryPorcupine];
+const languages = [tryGrpcurl, tryPython, tryPorcupine, tryPrometheus];
 
 const startMs = 20_000;
 const stopMs = 15_000;

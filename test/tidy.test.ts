@@ -57,9 +57,10 @@ const packages: Readonly<Record<string, readonly RegExp[]>> = {
 };
 
 const topLevel = new Set(
-  `.ci .dockerignore .git .gitattributes .gitignore .npmrc .oxlintrc.json ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md
-  Dockerfile LICENSE README.md bench biome.json bin buf.gen.yaml buf.yaml demo dist docker-compose.yml docs examples gen
-  node_modules package-lock.json package.json proto scripts src test tsconfig.build.json tsconfig.json`.split(/\s+/),
+  `.ci .dockerignore .git .gitattributes .gitignore .npmrc .oxlintrc.json ARCHITECTURE.md CHANGELOG.md
+  CONTRIBUTING.md Dockerfile LICENSE README.md bench biome.json bin buf.gen.yaml buf.yaml demo deploy dist
+  docker-compose.yml docs examples gen node_modules package-lock.json package.json proto scripts src test
+  tsconfig.build.json tsconfig.json`.split(/\s+/),
 );
 
 const maxLines = 350;

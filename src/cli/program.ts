@@ -18,6 +18,7 @@ import { asDocDBError, endWithReader, sayError } from "./output.ts";
 import { addPatchCommand } from "./patch-command.ts";
 import { addStatsCommand } from "./stats-command.ts";
 import { addUpdateCommand } from "./update-command.ts";
+import { addUpkeepCommands } from "./upkeep-commands.ts";
 import { addVerifyCommand } from "./verify-command.ts";
 
 const help = `
@@ -55,6 +56,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
   addStatsCommand(program);
   addImportCommand(program);
   addExportCommand(program);
+  addUpkeepCommands(program);
   addVerifyCommand(program);
   await addOfflineCommands(program, args);
   addHealCommands(program);

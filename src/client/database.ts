@@ -4,6 +4,7 @@ import { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
 import { Batch } from "./batch.ts";
 import { Collection } from "./collection.ts";
 import { Collections } from "./collections.ts";
+import { compact, type CompactProgress } from "./compact.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { Healing } from "./healing.ts";
 import { runTransaction } from "./run-transaction.ts";
@@ -64,6 +65,15 @@ export class Database {
    */
   verify(options: CallOptions = {}): AsyncGenerator<VerifyProgress, void, void> {
     return verify(this.#connection, this.name, options);
+  }
+
+  /**
+   * Rewrites the data file without what nobody reads any more, while reads and writes go on, and yields the progress;
+   * at last a message with `done` and the bytes given back. Joins a compaction that is under way. Leaving the loop
+   * stops the reports only. The server does so by itself when much of the file is dead.
+   */
+  compact(options: CallOptions = {}): AsyncGenerator<CompactProgress, void, void> {
+    return compact(this.#connection, this.name, options);
   }
 
   /** Writes a checkpoint now, so that a recovery has less to replay. The server does so by itself now and then. */

@@ -8,6 +8,7 @@ export type { PatchOptions, UpdateOptions } from "./collection.ts";
 export { type CollectionInfo, Collections } from "./collections.ts";
 export { Client, connect, type ConnectDatabaseOptions, ConnectedDatabase, type ConnectOptions } from "./connect.ts";
 export { defaultSocket } from "./connect.ts";
+export type { CompactProgress } from "./compact.ts";
 export type { CallOptions } from "./connection.ts";
 export { type CheckpointResult, Database } from "./database.ts";
 export { type DatabaseInfo, Databases, type DatabaseState } from "./databases.ts";
