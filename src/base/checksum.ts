@@ -3,7 +3,7 @@
 
 import { crc32 } from "node:zlib";
 
-/** The checksum of `bytes` under `salt`, both unsigned 32-bit. */
-export function checksum(bytes: Uint8Array, salt = 0): number {
+/** The checksum of bytes, or of a text in UTF-8, under `salt`, both unsigned 32-bit. */
+export function checksum(bytes: Uint8Array | string, salt = 0): number {
   return crc32(bytes, salt);
 }

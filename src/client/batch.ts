@@ -14,7 +14,7 @@ import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
 import { type Patch, wirePatch } from "./patch.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
-import type { RequestIdOption } from "./request-id-option.ts";
+import type { RequestIdOption } from "./request-ids.ts";
 
 /** The outcome of one mutation of a batch. `stamp` is undefined when there was nothing to delete. */
 export type WriteResult =

@@ -151,6 +151,34 @@ export function mayRepeat(error: DocDBError, kind: CallKind): boolean {
   return error.status === "UNAVAILABLE" || (error.status === "RESOURCE_EXHAUSTED" && error.retryAfterMs !== undefined);
 }
 
+/** Like `mayRepeat`, for a mutation with a request id: the server sees to it that it isn't applied twice. */
+export function mayRepeatWithId(error: DocDBError): boolean {
+  return mayRepeat(error, "write") || (mayHaveBeenApplied(error) && !lasting.includes(error.code));
+}
+
+/** What another try wouldn't change: a broken disk, a defect, a deadline that has passed, a lost record. */
+const lasting: readonly ErrorCode[] = [
+  "IO_ERROR",
+  "INTERNAL",
+  "DEADLINE_EXCEEDED",
+  "DOCUMENT_CORRUPT",
+  "TRANSACTION_NOT_FOUND",
+];
+
+/** Answers to a repetition that tell nothing of what became of the first try. */
+const evasive: readonly ErrorCode[] = [
+  ...refusedUndone,
+  "DATABASE_READ_ONLY",
+  "DATABASE_CORRUPT",
+  "DEADLINE_EXCEEDED",
+  "CANCELLED",
+];
+
+/** Whether a repetition that failed with this error tells that no try was applied: it would be on record. */
+export function tellsOutcome(error: DocDBError): boolean {
+  return !evasive.includes(error.code) && !mayHaveBeenApplied(error);
+}
+
 /**
  * Whether a mutation that failed with this error may have been applied all the same: read the document before repeating
  * it. False for errors that prove that nothing was changed, and for errors that aren't DocDB's.

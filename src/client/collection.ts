@@ -8,7 +8,7 @@ import { deletedNothing, Document, type DocumentStamp, stampOf } from "./documen
 import { type DocumentId, exactId } from "./document-id.ts";
 import { type JsonText, textOf } from "./json-text.ts";
 import { type Patch, wirePatch } from "./patch.ts";
-import type { RequestIdOption } from "./request-id-option.ts";
+import type { RequestIdOption } from "./request-ids.ts";
 import { type ScanOptions, scanDocuments } from "./scan.ts";
 import { type Precondition, wirePrecondition } from "./precondition.ts";
 

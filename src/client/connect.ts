@@ -22,6 +22,12 @@ export interface ConnectOptions {
    * alone. Default: true. With false each is a unary gRPC call, as with any other client.
    */
   readonly pipeline?: boolean | undefined;
+  /**
+   * Gives each mutation of documents a request id of its own, under which it is sent again by itself when its answer
+   * was lost, and applied once all the same. Default: false: such a mutation rejects with OUTCOME_UNKNOWN, unless it
+   * was called with a `requestId`. It costs the server about as much again as a small write.
+   */
+  readonly requestIds?: boolean | undefined;
   /** Gives up connecting: `connect` rejects with CANCELLED. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -102,8 +108,8 @@ export function connect(options?: ConnectOptions): Promise<Client>;
 export async function connect(
   options: ConnectOptions & Partial<ConnectDatabaseOptions> = {},
 ): Promise<ConnectedDatabase | Client> {
-  const { socket = defaultSocket, deadlineMs = 30_000, pipeline = true } = options;
-  const connection = new Connection(socket, deadlineMs, pipeline);
+  const { socket = defaultSocket, deadlineMs = 30_000, pipeline = true, requestIds = false } = options;
+  const connection = new Connection(socket, { deadlineMs, pipeline, requestIds });
   const { database, createIfMissing = false } = options;
   try {
     const databases = new Databases(connection);

@@ -1,6 +1,7 @@
 // One connection to a server, and the way every call takes: deadline, cancellation, errors, and the repetition of what
 // may be repeated. grpc-js's own repetitions are switched off, so that what is sent twice is decided here alone: a read
-// after any transient failure, a mutation only when the failure proves that it wasn't applied.
+// after any transient failure, a mutation only when the failure proves that it wasn't applied, or when it has a request
+// id, under which the server applies it once however often it is sent.
 
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,9 +16,20 @@ import {
 import { DocumentServiceService as Rpcs } from "../../gen/docdb/v1/document.ts";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type CallFacts, type CallKind, callError, cancelled, mayRepeat, tooLate } from "./call-error.ts";
+import {
+  type CallFacts,
+  type CallKind,
+  callError,
+  cancelled,
+  mayHaveBeenApplied,
+  mayRepeat,
+  mayRepeatWithId,
+  tellsOutcome,
+  tooLate,
+} from "./call-error.ts";
 import { Pipeline } from "./pipeline.ts";
 import { encodable, type EncodableRequest, type PipelinedRpc, pipelinedRpcs, type Rpc } from "./pipeline-encoding.ts";
+import { requestIdIn, RequestIds, withRequestId } from "./request-ids.ts";
 import { pauseMs, retryPolicy } from "./retry-policy.ts";
 import { serverStream } from "./server-stream.ts";
 
@@ -56,7 +68,7 @@ const channelOptions = {
 export interface Calls {
   /** Calls an RPC that changes nothing. */
   read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
-  /** Calls an RPC that changes something: it is applied at most once. */
+  /** Calls an RPC that changes something: it is applied at most once, and repeated only with a request id. */
   write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
   /**
    * Calls an RPC that answers with a stream, and repeats nothing. Without `deadlineMs` it may take as long as it does.
@@ -68,6 +80,13 @@ export interface Calls {
   ): AsyncIterable<Response>;
 }
 
+/** What holds for all calls of a connection: see `ConnectOptions`. */
+export interface ConnectionSettings {
+  readonly deadlineMs: number;
+  readonly pipeline: boolean;
+  readonly requestIds: boolean;
+}
+
 /** A connection to the server on one socket. It is made by the first call, and made again when it broke. */
 export class Connection implements Calls {
   /** Absolute path of the server's socket. */
@@ -77,21 +96,23 @@ export class Connection implements Calls {
   readonly #running = new Set<Promise<unknown>>();
   /** One for each database; undefined when calls are to travel alone. */
   readonly #pipelines: Map<string, Pipeline> | undefined;
+  /** Undefined when mutations get no ids of their own. */
+  readonly #requestIds: RequestIds | undefined;
+  /** Drawn anew in each turn of the event loop: calls that failed in the same one come back in the same order. */
+  #jitter: number | undefined;
   #closed = false;
   readonly #closing = new AbortController();
 
-  /**
-   * With `pipelined`, calls on documents travel together on a stream for each database. INVALID_SETTING when no socket
-   * can have that path.
-   */
-  constructor(socket: string, defaultDeadlineMs: number, pipelined = true) {
+  /** INVALID_SETTING when no socket can have that path. */
+  constructor(socket: string, { deadlineMs, pipeline, requestIds }: ConnectionSettings) {
     this.socket = resolve(socket);
     if (Buffer.byteLength(this.socket) > limits.socketPathBytes) {
       const message = `A socket's path has at most ${limits.socketPathBytes} bytes, and ${this.socket} has more.`;
       throw new DocDBError("INVALID_SETTING", message);
     }
-    this.#defaultDeadlineMs = defaultDeadlineMs;
-    this.#pipelines = pipelined ? new Map() : undefined;
+    this.#defaultDeadlineMs = deadlineMs;
+    this.#pipelines = pipeline ? new Map() : undefined;
+    this.#requestIds = requestIds ? new RequestIds() : undefined;
     this.#client = new Client(`unix:${this.socket}`, credentials.createInsecure(), channelOptions);
   }
 
@@ -100,7 +121,8 @@ export class Connection implements Calls {
   }
 
   write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
-    return this.#track(this.#repeat("write", rpc, request, options));
+    const named = this.#requestIds === undefined ? request : withRequestId(request, this.#requestIds);
+    return this.#track(this.#repeat("write", rpc, named, options));
   }
 
   stream<Request, Response>(
@@ -146,22 +168,37 @@ export class Connection implements Calls {
     if (this.#closed) throw new DocDBError("CANCELLED", `${facts.method} was called on a connection that is closed.`);
     const deadline = Date.now() + deadlineMs;
     const encoded = this.#pipelines === undefined ? undefined : this.#forPipeline(this.#pipelines, rpc, request);
+    const hasId = kind === "write" && requestIdIn(request) !== "";
+    /** Why it may have been applied by an earlier try: until one tells, nobody knows. */
+    let unknown: DocDBError | undefined;
     for (let failures = 1; ; failures++) {
-      if (signal?.aborted === true) throw cancelled(signal.reason, facts, false);
-      if (Date.now() >= deadline) throw tooLate(facts);
+      if (signal?.aborted === true) throw cancelled(signal.reason, facts, unknown !== undefined);
+      if (Date.now() >= deadline) throw unknown ?? tooLate(facts);
       try {
         if (encoded === undefined) return await this.#send(rpc, request, facts, deadline, signal);
         return (await encoded.pipeline.call(encoded.pipelined, encoded.request, facts, deadline, signal)) as Response;
       } catch (error) {
-        if (!(error instanceof DocDBError) || failures === retryPolicy.tries || !mayRepeat(error, kind)) throw error;
-        const pause = pauseMs(failures, error.retryAfterMs, Math.random());
+        if (!(error instanceof DocDBError)) throw error;
+        if (hasId && mayHaveBeenApplied(error)) unknown = error;
+        const known = unknown === undefined || tellsOutcome(error) ? error : unknown;
+        const tries = unknown === undefined ? retryPolicy.tries : retryPolicy.triesWhenUnknown;
+        if (failures >= tries || !(hasId ? mayRepeatWithId(error) : mayRepeat(error, kind))) throw known;
+        const pause = pauseMs(failures, error.retryAfterMs, this.#drawJitter());
         // A pause that outlasts the deadline can end in nothing better than what is known now.
-        if (Date.now() + pause >= deadline) throw error;
+        if (Date.now() + pause >= deadline) throw known;
         await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch((reason: unknown) => {
-          throw cancelled(signal?.reason ?? reason, facts, false);
+          throw cancelled(signal?.reason ?? reason, facts, unknown !== undefined);
         });
       }
     }
+  }
+
+  #drawJitter(): number {
+    if (this.#jitter === undefined) {
+      this.#jitter = Math.random();
+      setImmediate(() => (this.#jitter = undefined));
+    }
+    return this.#jitter;
   }
 
   /** The request as a pipeline takes it; undefined for what travels alone: other RPCs, and messages of great size. */

@@ -51,9 +51,10 @@ export class Database {
    * Runs `work` in a transaction and commits it; resolves to what `work` resolved to. All that it does through `tx`
    * happens at once or not at all. When `work` rejects, the transaction is rolled back and so does this.
    *
-   * A transaction that loses against another one is repeated from its start, after a pause: `work` may run several
-   * times, so it should do nothing but calls of `tx`. TRANSACTION_CONFLICT after `maxAttempts`. OUTCOME_UNKNOWN when
-   * the server could not be asked any more whether the commit was applied.
+   * A transaction that loses against another one, or loses its server, is repeated from its start, after a pause:
+   * `work` may run several times, so it should do nothing but calls of `tx`. After `maxAttempts` it rejects with what
+   * the last one ended with, such as TRANSACTION_CONFLICT. OUTCOME_UNKNOWN when the server could not be asked any more
+   * whether the commit was applied.
    */
   transaction<R>(work: (tx: Transaction) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
     return runTransaction(this.#connection, this.name, work, options);

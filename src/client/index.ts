@@ -17,7 +17,7 @@ export type { DocumentId } from "./document-id.ts";
 export { Healing, type HealingStats, type HealProgress, type HealResult, type HealSource } from "./healing.ts";
 export { JsonText, jsonText } from "./json-text.ts";
 export { type JsonPatchOperation, type JsonPath, type Patch, PatchOperations } from "./patch.ts";
-export type { RequestIdOption } from "./request-id-option.ts";
+export type { RequestIdOption } from "./request-ids.ts";
 export type { ScanOptions } from "./scan.ts";
 export type { DatabaseStats, ErrorCount, OpenDatabaseStats, ServerStats } from "./stats.ts";
 export type { Precondition } from "./precondition.ts";

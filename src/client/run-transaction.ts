@@ -1,8 +1,8 @@
-// Runs a transaction to its end: begins it, does the work, commits it, and begins again when another one came first.
+// Runs a transaction to its end: begins it, does the work, commits it, and begins again when that came to nothing.
 //
-// Only a conflict is answered with another attempt: it proves that nothing was applied. A commit whose answer was lost
-// is asked for again with the same request id, which returns the first one's outcome; when that can't be had, the
-// outcome stays unknown and the program must decide.
+// It is repeated as a whole when that is proven: another transaction came first, or the server was lost in the middle,
+// or knows nothing of a commit that it would have on record. A commit whose answer was lost is asked for again with its
+// request id, which returns the first one's outcome; when that can't be had, it stays unknown and the program decides.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,17 +11,27 @@ import { DocDBError } from "../base/errors.ts";
 import { mayHaveBeenApplied } from "./call-error.ts";
 import type { Calls } from "./connection.ts";
 import { pauseMs } from "./retry-policy.ts";
-import { type Isolation, Transaction, type TransactionBounds, type TransactionOptions, within } from "./transaction.ts";
+import {
+  type Isolation,
+  timedOut,
+  Transaction,
+  type TransactionBounds,
+  type TransactionOptions,
+  within,
+} from "./transaction.ts";
 
 const defaultAttempts = 10;
-/** How often a commit of unknown outcome is asked for again: with the pauses, some five seconds. */
-const commitTries = 12;
 
 const wireIsolation: Readonly<Record<Isolation, WireIsolation>> = {
   serializable: WireIsolation.SERIALIZABLE,
   snapshot: WireIsolation.SNAPSHOT,
   last_commit_wins: WireIsolation.LAST_COMMIT_WINS,
 };
+
+/** What an attempt came to; `again` says that nothing of it was or will be applied, so that another may follow. */
+type Attempt<R> =
+  | { readonly ok: true; readonly result: R }
+  | { readonly ok: false; readonly error: unknown; readonly again: boolean };
 
 export async function runTransaction<R>(
   calls: Calls,
@@ -32,72 +42,68 @@ export async function runTransaction<R>(
   const deadline = options.deadlineMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.deadlineMs;
   const bounds: TransactionBounds = { deadline, signal: options.signal };
   const attempts = options.maxAttempts ?? defaultAttempts;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await attemptOnce(calls, database, work, options, bounds);
-    } catch (error) {
-      if (!(error instanceof DocDBError) || error.code !== "TRANSACTION_CONFLICT" || attempt >= attempts) throw error;
-      await pause(attempt, error, bounds);
-    }
+  for (let number = 1; ; number++) {
+    const attempt = await attemptOnce(calls, database, work, options, bounds, number > 1);
+    if (attempt.ok) return attempt.result;
+    if (!attempt.again || number >= attempts) throw attempt.error;
+    await pause(number, attempt.error, bounds);
   }
 }
 
+/** `begunBefore`: the server has been there, so that it is waited for when it isn't now. */
 async function attemptOnce<R>(
   calls: Calls,
   database: string,
   work: (tx: Transaction) => Promise<R>,
   options: TransactionOptions,
   bounds: TransactionBounds,
-): Promise<R> {
+  begunBefore: boolean,
+): Promise<Attempt<R>> {
   const isolation = wireIsolation[options.isolation ?? "serializable"];
   const request = { database, isolation, idleTimeout: durationOf(options.idleTimeoutMs) };
-  // One whose answer was lost times out, so that beginning another is safe.
-  const tx = new Transaction(
-    calls,
-    database,
-    await calls.read(Rpcs.beginTransaction, request, within(bounds, {})),
-    bounds,
-  );
+  let tx: Transaction;
+  try {
+    // One whose answer was lost times out, so that beginning another is safe.
+    const begun = await calls.read(Rpcs.beginTransaction, request, within(bounds, {}));
+    tx = new Transaction(calls, database, begun, bounds);
+  } catch (error) {
+    const away = error instanceof DocDBError && error.status === "UNAVAILABLE";
+    return { ok: false, error, again: begunBefore && away };
+  }
   let result: R;
   try {
     result = await work(tx);
   } catch (error) {
+    const again = tx.wasLostBy(error);
     // The server forgets it in any case, a little later.
-    await tx.rollback().catch(() => undefined);
-    throw error;
+    const rolledBack = tx.rollback().catch(() => undefined);
+    if (!again) await rolledBack;
+    return { ok: false, error, again };
   }
-  await commit(tx, bounds);
-  return result;
-}
-
-/** Commits, and asks again as long as the outcome is unknown. */
-async function commit(tx: Transaction, bounds: TransactionBounds): Promise<void> {
-  const requestId = randomUUID();
-  let unknown: DocDBError | undefined;
-  for (let tries = 1; ; tries++) {
-    try {
-      await tx.commit(requestId);
-      return;
-    } catch (error) {
-      if (!(error instanceof DocDBError)) throw error;
-      if (mayHaveBeenApplied(error)) unknown = error;
-      else if (unknown === undefined || isOutcome(error)) throw error;
-      // A server that was restarted may not remember: that it doesn't know the transaction proves nothing.
-      const hopeless = error.code === "TRANSACTION_NOT_FOUND" || bounds.signal?.aborted === true;
-      if (hopeless || tries === commitTries) throw unknown;
-      await pause(tries, unknown, bounds);
-    }
+  try {
+    await tx.commit(randomUUID());
+    return { ok: true, result };
+  } catch (error) {
+    return failedCommit(error);
   }
 }
 
-/** Whether an error tells what became of the commit that was asked for again. */
-function isOutcome({ code }: DocDBError): boolean {
-  return code === "TRANSACTION_CONFLICT" || code === "DISK_FULL" || code === "DATABASE_READ_ONLY";
+function failedCommit(error: unknown): Attempt<never> {
+  if (!(error instanceof DocDBError)) return { ok: false, error, again: false };
+  const { code, status, metadata } = error;
+  if (!mayHaveBeenApplied(error)) {
+    const unknownThere = code === "TRANSACTION_NOT_FOUND" && metadata["outcome"] === "nothing" && !timedOut(error);
+    return { ok: false, error, again: code === "TRANSACTION_CONFLICT" || status === "UNAVAILABLE" || unknownThere };
+  }
+  if (code !== "TRANSACTION_NOT_FOUND") return { ok: false, error, again: false };
+  const message = "The server doesn't know any more what became of the commit. Read what it would have written.";
+  return { ok: false, error: new DocDBError("OUTCOME_UNKNOWN", message, { cause: error, metadata }), again: false };
 }
 
-/** Waits before the next try; throws `error` when the deadline comes before that. */
-async function pause(failures: number, error: DocDBError, { deadline, signal }: TransactionBounds): Promise<void> {
-  const waitMs = pauseMs(failures, error.retryAfterMs, Math.random());
+/** Waits before the next attempt; throws `error` when the deadline comes before that. */
+async function pause(failures: number, error: unknown, { deadline, signal }: TransactionBounds): Promise<void> {
+  const askedMs = error instanceof DocDBError ? error.retryAfterMs : undefined;
+  const waitMs = pauseMs(failures, askedMs, Math.random());
   if (Date.now() + waitMs >= deadline) throw error;
   await sleep(waitMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
     throw error;

@@ -2,6 +2,7 @@
 // is part of the transaction. It is a way of calling the server that adds the transaction to every request.
 
 import { TransactionServiceService as Rpcs } from "../../gen/docdb/v1/transaction.ts";
+import { DocDBError } from "../base/errors.ts";
 import { Batch } from "./batch.ts";
 import { Collection } from "./collection.ts";
 import type { CallOptions, Calls } from "./connection.ts";
@@ -18,7 +19,7 @@ export type Isolation = "serializable" | "snapshot" | "last_commit_wins";
 export interface TransactionOptions {
   /** Default: `serializable`. */
   readonly isolation?: Isolation | undefined;
-  /** How often it is tried in all before a conflict is given back. Default: 10. */
+  /** How often it is tried in all before its failure is given back. Default: 10. */
   readonly maxAttempts?: number | undefined;
   /** Milliseconds without a call after which the server rolls it back. Default: 30,000. Longest: 300,000. */
   readonly idleTimeoutMs?: number | undefined;
@@ -43,6 +44,8 @@ export class Transaction implements Calls {
   readonly #database: string;
   readonly #calls: Calls;
   readonly #bounds: TransactionBounds;
+  /** Those of its own calls: what else fails in the work says nothing of the transaction. */
+  readonly #errors = new WeakSet<DocDBError>();
 
   constructor(
     calls: Calls,
@@ -72,21 +75,36 @@ export class Transaction implements Calls {
 
   /** Calls an RPC as part of the transaction. Collections and batches do so; programs needn't. */
   read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
-    return this.#calls.read(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options));
+    return this.#watched(this.#calls.read(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options)));
   }
 
   /** Like `read`, for an RPC that changes something. */
   write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
-    return this.#calls.write(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options));
+    return this.#watched(
+      this.#calls.write(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options)),
+    );
   }
 
   /** Like `read`, for an RPC that answers with a stream. */
-  stream<Request, Response>(
+  async *stream<Request, Response>(
     rpc: Rpc<Request, Response>,
     request: Request,
     options: CallOptions,
-  ): AsyncIterable<Response> {
-    return this.#calls.stream(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options));
+  ): AsyncGenerator<Response, void, void> {
+    try {
+      yield* this.#calls.stream(rpc, { ...request, transactionId: this.#id }, within(this.#bounds, options));
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
+  /**
+   * Whether this is the error of a call in it that tells that the transaction is gone, because the server was restarted
+   * or the connection broke: then nothing of it was or will be applied.
+   */
+  wasLostBy(error: unknown): boolean {
+    if (!(error instanceof DocDBError) || !this.#errors.has(error)) return false;
+    return error.status === "UNAVAILABLE" || (error.code === "TRANSACTION_NOT_FOUND" && !timedOut(error));
   }
 
   /**
@@ -101,6 +119,24 @@ export class Transaction implements Calls {
   async rollback(): Promise<void> {
     await this.#calls.write(Rpcs.rollbackTransaction, { database: this.#database, transactionId: this.#id }, {});
   }
+
+  async #watched<Response>(call: Promise<Response>): Promise<Response> {
+    try {
+      return await call;
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
+  #noted(error: unknown): unknown {
+    if (error instanceof DocDBError) this.#errors.add(error);
+    return error;
+  }
+}
+
+/** Whether a transaction was rolled back because it was idle: another attempt would take as long. */
+export function timedOut({ metadata }: DocDBError): boolean {
+  return metadata["idle_timeout_ms"] !== undefined;
 }
 
 /** Options of a call that ends no later than its transaction must. */

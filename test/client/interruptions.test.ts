@@ -91,7 +91,9 @@ everyWay("a signal ends the pause between two tries", async (t, start) => {
   server.script(failWith(new DocDBError("QUEUE_FULL", "Too much waits.", { retryAfterMs: 20_000 })));
   const abort = new AbortController();
   const running = db.collection().create(1, { signal: abort.signal });
-  await sleep(100);
+  while (server.received.length < 1) await sleep(5);
+  // The refusal must have arrived, too.
+  await sleep(300);
   abort.abort();
   const error = await t.throwsAsync(running, { instanceOf: DocDBError });
   t.is(error.code, "CANCELLED");

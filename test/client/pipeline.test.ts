@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { connect, DocDBError, mayHaveBeenApplied } from "../../src/client/index.ts";
 import { type ServerChild, startServerChild } from "../e2e/server-child.ts";
 import { temporaryDirectory } from "../server/temporary-server.ts";
@@ -204,13 +204,19 @@ test("closing waits for the calls that run", async (t) => {
   t.is((await Promise.all(creating)).length, 2_000);
 });
 
-test("a server killed and restarted under load loses no acknowledged write, and applies none twice", async (t) => {
+for (const requestIds of [false, true]) {
+  const ids = requestIds ? "with request ids, and leaves none in doubt" : "without request ids";
+  test(`a server killed and restarted under load loses no acknowledged write, and applies none twice, ${ids}`, (t) =>
+    killedUnderLoad(t, requestIds));
+}
+
+async function killedUnderLoad(t: ExecutionContext, requestIds: boolean): Promise<void> {
   t.timeout(120_000);
   const directory = await temporaryDirectory(t);
   const [data, socket] = [join(directory, "data"), join(directory, "s.sock")];
   let server: ServerChild | undefined = startServerChild(data, socket);
   t.teardown(() => server?.end("SIGKILL"));
-  const db = await connect({ socket, database: "app", createIfMissing: true, waitForServerMs: 20_000 });
+  const db = await connect({ socket, database: "app", createIfMissing: true, waitForServerMs: 20_000, requestIds });
   t.teardown(() => db.close());
   const acknowledged = new Map<string, bigint>();
   const unknown = new Set<string>();
@@ -251,5 +257,6 @@ test("a server killed and restarted under load loses no acknowledged write, and 
     t.true(unknown.has(text) && versions.length === 1, `${text} is stored ${versions.length} times`);
   }
   for (const text of refused) t.false(stored.has(text));
+  if (requestIds) t.is(unknown.size, 0);
   t.log(`${acknowledged.size} acknowledged, ${unknown.size} of unknown outcome, ${refused.size} refused`);
-});
+}

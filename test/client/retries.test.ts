@@ -144,6 +144,63 @@ everyWay("a mutation is not repeated after a status that proves nothing", async 
   t.is(server.received.length, unclear.length + 1);
 });
 
+everyWay("with `requestIds` a mutation is sent again when its answer was lost, under the same id", async (t, start) => {
+  const { server, db } = await start({ requestIds: true });
+  const users = db.collection<number>();
+  for (const mutate of [
+    () => users.create(1),
+    () => users.update(7, 1),
+    () => users.delete(7, { allowMissing: true }),
+    () => users.patch(7, { merge: {} }),
+  ]) {
+    server.script(hangUp, hangUp, bareStatus(unavailable, "proxy lost its upstream"));
+    await mutate();
+    t.is(new Set(server.requestIds.splice(0)).size, 1);
+  }
+  t.is(server.received.length, 16);
+  await users.create(1);
+  await users.create(1);
+  t.is(new Set(server.requestIds.splice(0)).size, 2);
+  await users.create(1, { requestId: "mine" });
+  await users.get(7);
+  t.deepEqual(server.requestIds, ["mine", ""]);
+});
+
+everyWay("without them, one that was called with an id is", async (t, start) => {
+  const { server, db } = await start();
+  server.script(hangUp, hangUp);
+  t.is((await db.collection().create(1, { requestId: "mine" })).id, 7n);
+  t.deepEqual(server.requestIds, ["mine", "mine", "mine"]);
+});
+
+everyWay("an outcome stays unknown until a repetition tells it", async (t, start) => {
+  const { server, db } = await start({ requestIds: true });
+  const lost = async (deadlineMs: number, ...rest: Step[]): Promise<DocDBError> => {
+    server.script(hangUp, ...rest);
+    const creating = db.collection().create(1, { deadlineMs });
+    return await t.throwsAsync(creating, { instanceOf: DocDBError });
+  };
+  // Refusals that prove nothing of the first try.
+  t.is(
+    (await lost(30_000, failWith(new DocDBError("DATABASE_READ_ONLY", "The disk failed.")))).code,
+    "OUTCOME_UNKNOWN",
+  );
+  t.true(mayHaveBeenApplied(await lost(300, ...times(19, queueFull))));
+  t.true(mayHaveBeenApplied(await lost(300, ...times(19, hangUp))));
+  // An answer: had the first try been applied, it would be on record.
+  const exists = await lost(30_000, failWith(new DocDBError("DOCUMENT_EXISTS", "There is one.")));
+  t.is(exists.code, "DOCUMENT_EXISTS");
+  t.false(mayHaveBeenApplied(exists));
+});
+
+everyWay("what only databases and collections take has no ids, and is not sent again", async (t, start) => {
+  const { server, db } = await start({ requestIds: true });
+  server.script(hangUp);
+  const error = await t.throwsAsync(db.collections.create("users"), { instanceOf: DocDBError });
+  t.is(error.code, "OUTCOME_UNKNOWN");
+  t.is(server.received.length, 1);
+});
+
 everyWay("a mutation is repeated while there is no connection to send it on", async (t, start) => {
   const { server, db } = await start();
   await server.stop();

@@ -15,14 +15,22 @@ import {
   PipelineRequest,
   PipelineResponse,
 } from "../../gen/docdb/v1/document.ts";
+import {
+  BeginTransactionResponse,
+  CommitTransactionResponse,
+  TransactionServiceService,
+} from "../../gen/docdb/v1/transaction.ts";
 import type { DocDBError } from "../../src/base/errors.ts";
 import { connect, type ConnectedDatabase } from "../../src/client/index.ts";
+import { requestIdIn } from "../../src/client/request-ids.ts";
 import { grpcStatusOf, rpcStatusOf } from "../../src/rpc/status.ts";
 import { temporaryDirectory } from "../server/temporary-server.ts";
 
 /** A call that has been received whole, alone or in a pipeline. */
 export interface ScriptedCall {
   readonly method: string;
+  /** Id of the request; empty when it has none. */
+  readonly requestId: string;
   /** Answers with the encoded response. */
   readonly succeed: (response: Uint8Array) => void;
   /** Answers with an error as DocDB's server does. */
@@ -101,9 +109,18 @@ function framed(message: Uint8Array): Buffer {
   return Buffer.concat([head, message]);
 }
 
-function aloneCall(stream: ServerHttp2Stream, method: string): ScriptedCall {
+/** Every RPC that a scripted server may be asked for, by its name. */
+const rpcs = new Map(
+  Object.values({ ...DocumentServiceService, ...TransactionServiceService }).map((rpc) => [
+    rpc.path.slice(rpc.path.lastIndexOf("/") + 1),
+    rpc.requestDeserialize as (bytes: Buffer) => object,
+  ]),
+);
+
+function aloneCall(stream: ServerHttp2Stream, method: string, message: Buffer): ScriptedCall {
   return {
     method,
+    requestId: requestIdIn(rpcs.get(method)?.(message) ?? {}),
     stream,
     succeed: (response) => {
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
@@ -122,6 +139,7 @@ function pipelinedCall(stream: ServerHttp2Stream, { callId, request }: PipelineC
   };
   return {
     method: name.slice(0, 1).toUpperCase() + name.slice(1),
+    requestId: requestIdIn(request?.value ?? {}),
     stream,
     succeed: (response) => {
       const { responseDeserialize } = DocumentServiceService[name as "getDocument"];
@@ -134,6 +152,8 @@ function pipelinedCall(stream: ServerHttp2Stream, { callId, request }: PipelineC
 }
 
 const responses: Readonly<Record<string, () => Uint8Array>> = {
+  BeginTransaction: () => BeginTransactionResponse.encode({ transactionId: "t", version: 1n }).finish(),
+  CommitTransaction: () => CommitTransactionResponse.encode({ version: 2n, commitTime: undefined }).finish(),
   OpenDatabase: () => OpenDatabaseResponse.encode({ database: Database.create({ name: "app", state: 1 }) }).finish(),
   CreateDocument: () => CreateDocumentResponse.encode(CreateDocumentResponse.create({ id: 7n, version: 1n })).finish(),
   GetDocument: () =>
@@ -143,6 +163,8 @@ const responses: Readonly<Record<string, () => Uint8Array>> = {
 export class ScriptedServer {
   /** Methods of the calls that were received whole, in order; opening the database isn't among them. */
   readonly received: string[] = [];
+  /** Their request ids. */
+  readonly requestIds: string[] = [];
   /** Messages of pipelines, and pipelines that were opened and that their client has ended. */
   readonly pipelines = { messages: 0, opened: 0, ended: 0 };
   readonly socket: string;
@@ -174,8 +196,9 @@ export class ScriptedServer {
         return;
       }
       // A call counts when its message is here, as it does for a server that then applies it.
-      stream.on("end", () => this.#answer(aloneCall(stream, method)));
-      stream.resume();
+      const chunks: Buffer[] = [];
+      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+      stream.on("end", () => this.#answer(aloneCall(stream, method, Buffer.concat(chunks).subarray(5))));
     });
     server.listen(this.socket);
     await once(server, "listening");
@@ -214,15 +237,21 @@ export class ScriptedServer {
   #answer(call: ScriptedCall): void {
     if (call.method === "OpenDatabase") return succeed(call);
     this.received.push(call.method);
+    this.requestIds.push(call.requestId);
     const step = this.#steps.shift() ?? succeed;
     step(call);
   }
 }
 
+interface Options {
+  readonly deadlineMs?: number;
+  readonly requestIds?: boolean;
+}
+
 /** A started scripted server, and a client that has connected to it. */
 export async function scripted(
   t: ExecutionContext,
-  options: { readonly deadlineMs?: number; readonly pipeline?: boolean } = {},
+  options: Options & { readonly pipeline?: boolean } = {},
 ): Promise<{ readonly server: ScriptedServer; readonly db: ConnectedDatabase }> {
   const server = new ScriptedServer(join(await temporaryDirectory(t), "s.sock"));
   await server.start();
@@ -235,10 +264,7 @@ export async function scripted(
 }
 
 type Scripted = Awaited<ReturnType<typeof scripted>>;
-type Body = (
-  t: ExecutionContext,
-  start: (options?: { readonly deadlineMs?: number }) => Promise<Scripted>,
-) => Promise<void>;
+type Body = (t: ExecutionContext, start: (options?: Options) => Promise<Scripted>) => Promise<void>;
 
 /** Declares tests that hold for calls in a pipeline and for unary ones. `start` starts a server and its client. */
 export function bothWays(declare: TestFn): (title: string, body: Body) => void {

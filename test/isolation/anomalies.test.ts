@@ -112,7 +112,7 @@ const scenarios: Readonly<Record<string, readonly [readonly Isolation[], Scenari
 async function freshTarget(t: ExecutionContext): Promise<Target> {
   const socket = await realServer(t);
   const db = await connect({ socket, database, createIfMissing: true });
-  const connection = new Connection(socket, 30_000);
+  const connection = new Connection(socket, { deadlineMs: 30_000, pipeline: true, requestIds: false });
   t.teardown(async () => {
     await connection.close();
     await db.close();

@@ -63,7 +63,7 @@ async function recordIn(directory: string, number: number): Promise<Counts> {
   for (let round = 0; ; round++) {
     const server = await start();
     const client = await connect({ socket, waitForServerMs: 20_000 });
-    const connection = new Connection(socket, 30_000);
+    const connection = new Connection(socket, { deadlineMs: 30_000, pipeline: true, requestIds: false });
     const target = serverTarget(connection);
     try {
       if (round === 0) {

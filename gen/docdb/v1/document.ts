@@ -157,7 +157,7 @@ export interface CreateDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: string;
   /** The transaction that the creation is part of. Empty: it is committed at once. */
@@ -212,7 +212,7 @@ export interface UpdateDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: string;
   /** The transaction that the update is part of. Empty: it is committed at once. */
@@ -249,7 +249,7 @@ export interface DeleteDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: string;
   /** The transaction that the deletion is part of. Empty: it is committed at once. */
@@ -288,7 +288,7 @@ export interface PatchDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: string;
   /** The transaction that the patch is part of. Empty: it is committed at once. */
@@ -362,7 +362,7 @@ export interface BatchWriteRequest {
   atomic: boolean;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's results.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: string;
   /** The transaction that the mutations are part of. Empty: they are committed at once. */

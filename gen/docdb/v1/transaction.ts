@@ -120,7 +120,7 @@ export interface CommitTransactionRequest {
   transactionId: string;
   /**
    * Makes the commit safe to repeat: a second one with the same id and transaction returns the first one's outcome.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: string;
 }

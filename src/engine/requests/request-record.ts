@@ -21,11 +21,12 @@ const nothing = 0xffff_ffff;
 /** The change that records what a request came to: part of the commit that it made. */
 export function requestMutation(request: Request, stamps: readonly DocumentStamp[], commitTimeMs: number): Mutation {
   const { key, hash, fingerprint } = request;
-  const content = Buffer.alloc(fixedBytes + key.length + stamps.length * outcomeBytes);
+  const keyBytes = Buffer.byteLength(key);
+  const content = Buffer.allocUnsafe(fixedBytes + keyBytes + stamps.length * outcomeBytes);
   content[0] = format;
-  content[1] = key.length;
-  key.copy(content, 2);
-  let at = 2 + key.length;
+  content[1] = keyBytes;
+  content.write(key, 2);
+  let at = 2 + keyBytes;
   content.writeUInt32LE(fingerprint.checksum, at);
   content.writeUInt32LE(fingerprint.bytes, at + 4);
   content.writeUInt32LE(stamps.length, at + 8);
@@ -53,7 +54,7 @@ export interface RequestRecord {
 export function decodeRequestRecord(record: DataRecord, { key }: Request): RequestRecord | undefined {
   const { content, version, createTimeMs: commitTimeMs } = record;
   const keyEnd = 2 + (content[1] ?? 0);
-  if (content[0] !== format || !content.subarray(2, keyEnd).equals(key)) return undefined;
+  if (content[0] !== format || content.toString("utf8", 2, keyEnd) !== key) return undefined;
   if (content.length < keyEnd + fixedBytes - 2) return undefined;
   const fingerprint = { checksum: content.readUInt32LE(keyEnd), bytes: content.readUInt32LE(keyEnd + 4) };
   const count = content.readUInt32LE(keyEnd + 8);

@@ -7,17 +7,18 @@ import { checksum } from "../../base/checksum.ts";
 import { DocDBError } from "../../base/errors.ts";
 import { type Hash64, hash64 } from "../../base/hash.ts";
 import { limits } from "../../base/limits.ts";
-import type { WriteOperation } from "../commands.ts";
+import type { Patch, WriteOperation } from "../commands.ts";
 
 export interface Request {
   readonly id: string;
-  /** What it is known by: UTF-8, at most 255 bytes. */
-  readonly key: Buffer;
+  /** What it is known by: at most 255 bytes of UTF-8. */
+  readonly key: string;
   readonly hash: Hash64;
-  /** Of what it asks for: a checksum of 32 bits, and the bytes that it covers modulo 2^32. */
+  /** Of what it asks for. */
   readonly fingerprint: Fingerprint;
 }
 
+/** A checksum of 32 bits, and how much it covers, modulo 2^32. It is only compared. */
 export interface Fingerprint {
   readonly checksum: number;
   readonly bytes: number;
@@ -44,8 +45,10 @@ export function requestForCommit(id: string, transaction: string): Request {
   return made(id, `\0transaction\0${transaction}\0${id}`, { checksum: 0, bytes: 0 });
 }
 
-/** INVALID_REQUEST unless this can be a request id. */
+/** INVALID_REQUEST unless this can be a request id. NUL divides the parts of keys. */
 export function checkRequestId(id: string): void {
+  if (id.includes("\0"))
+    throw new DocDBError("INVALID_REQUEST", "A request id must not have a NUL character. Use a UUID.");
   const bytes = Buffer.byteLength(id);
   if (bytes <= limits.requestIdBytes) return;
   const message = `A request id has at most ${limits.requestIdBytes} bytes, and this one has ${bytes}. A UUID does.`;
@@ -62,34 +65,33 @@ export function checkRepetition(request: Request, first: Fingerprint): void {
   throw new DocDBError("REQUEST_ID_REUSED", message, { metadata: { request_id: request.id } });
 }
 
-function made(id: string, keyText: string, fingerprint: Fingerprint): Request {
-  const key = Buffer.from(keyText, "utf8");
-  return { id, key, hash: hash64(key), fingerprint };
+function made(id: string, key: string, fingerprint: Fingerprint): Request {
+  return { id, key, hash: hash64(Buffer.from(key)), fingerprint };
 }
 
+/** Every mutation with a request id pays for this: it is made without building what isn't needed. */
 function fingerprintOf(operations: readonly WriteOperation[]): Fingerprint {
   let [sum, length] = [0, 0];
-  const add = (bytes: Uint8Array): void => {
-    sum = checksum(bytes, sum);
-    length += bytes.length;
+  const add = (part: Uint8Array | string): void => {
+    sum = checksum(part, sum);
+    length += part.length;
   };
   for (const operation of operations) {
     const { kind, collection, id, precondition } = operation;
     const allowMissing = "allowMissing" in operation && operation.allowMissing;
-    add(Buffer.from(JSON.stringify([kind, collection, String(id), precondition, allowMissing])));
-    for (const bytes of contentsOf(operation)) add(bytes);
+    add(`${kind} ${collection} ${id} ${allowMissing}`);
+    if (precondition !== undefined) add(JSON.stringify(precondition));
+    if (kind === "create" || kind === "update") add(operation.json);
+    else if (kind === "patch") for (const part of partsOf(operation.patch)) add(part);
   }
   return { checksum: sum, bytes: length % 2 ** 32 };
 }
 
-function* contentsOf(operation: WriteOperation): Generator<Uint8Array> {
-  if (operation.kind === "create" || operation.kind === "update") yield operation.json;
-  if (operation.kind !== "patch") return;
-  const { patch } = operation;
-  yield Buffer.from(patch.form);
+function* partsOf(patch: Patch): Generator<Uint8Array | string> {
+  yield patch.form;
   if (patch.form !== "operations") return yield patch.text;
   for (const { op, path, json } of patch.operations) {
-    yield Buffer.from(JSON.stringify([op, path]));
+    yield `${op} ${path} `;
     yield json;
   }
 }

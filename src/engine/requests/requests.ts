@@ -35,7 +35,7 @@ export class Requests {
     context: ExecutionContext | undefined,
     work: () => Promise<readonly DocumentStamp[]>,
   ): Promise<readonly DocumentStamp[]> {
-    const key = request.key.toString("latin1");
+    const { key } = request;
     const running = this.#running.get(key);
     if (running !== undefined) {
       checkRepetition(request, running.fingerprint);
@@ -70,5 +70,8 @@ function recordLost(request: Request, cause: DocDBError): DocDBError {
   const message =
     `The record of request ${JSON.stringify(request.id)} is damaged. It was applied; what it answered is lost. ` +
     "Read the documents that it wrote.";
-  return new DocDBError("DOCUMENT_CORRUPT", message, { cause, metadata: { request_id: request.id } });
+  return new DocDBError("DOCUMENT_CORRUPT", message, {
+    cause,
+    metadata: { request_id: request.id, outcome: "unknown" },
+  });
 }

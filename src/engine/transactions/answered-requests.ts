@@ -24,7 +24,7 @@ export class AnsweredRequests {
     work: () => Promise<readonly DocumentStamp[]>,
   ): Promise<readonly DocumentStamp[]> {
     if (request === undefined) return await work();
-    const key = request.key.toString("latin1");
+    const { key } = request;
     const known = this.#answered.get(key);
     if (known !== undefined) {
       checkRepetition(request, known.fingerprint);

@@ -18,7 +18,11 @@ export interface Ended {
   readonly why: string;
   /** What ended it, if that was a commit. */
   readonly commit: CommitCall | undefined;
+  /** What programs should know of it. */
+  readonly facts: Facts;
 }
+
+type Facts = Readonly<Record<string, string>>;
 
 export class EndedTransactions {
   /** Oldest first. */
@@ -37,13 +41,14 @@ export class EndedTransactions {
   }
 
   /** The error for a transaction that isn't open. `facts` are for programs. */
-  notFound(id: string, facts: Readonly<Record<string, string>> = {}): DocDBError {
-    const why = this.#ended.get(id)?.why ?? "it never was, has ended, or the server was restarted";
-    return transactionNotFound(id, why, facts);
+  notFound(id: string, facts: Facts = {}): DocDBError {
+    const ended = this.#ended.get(id);
+    const why = ended?.why ?? "it never was, has ended, or the server was restarted";
+    return transactionNotFound(id, why, { ...ended?.facts, ...facts });
   }
 }
 
-export function transactionNotFound(id: string, why: string, facts: Readonly<Record<string, string>> = {}): DocDBError {
+export function transactionNotFound(id: string, why: string, facts: Facts = {}): DocDBError {
   const transaction = id.slice(0, 64);
   const message = `There is no open transaction ${transaction}: ${why}. Begin a new one.`;
   return new DocDBError("TRANSACTION_NOT_FOUND", message, { metadata: { transaction, ...facts } });

@@ -216,10 +216,10 @@ export class Transactions {
     return open;
   }
 
-  #end(open: Open, why: string): void {
+  #end(open: Open, why: string, facts: Readonly<Record<string, string>> = {}): void {
     const { transaction, timer, commit } = open;
     if (!this.#open.delete(transaction.id)) return;
-    this.#ended.add(transaction.id, { why, commit });
+    this.#ended.add(transaction.id, { why, commit, facts });
     timer?.cancel();
     transaction.view.close();
     const { changes, visibleVersion } = this.#host.newest;
@@ -232,7 +232,8 @@ export class Transactions {
     open.timer = this.#host.clock.after(open.idleTimeoutMs, () => {
       if (open.calls > 0 || open.ending) return;
       this.#host.meters.timedOut++;
-      this.#end(open, `it was idle for ${open.idleTimeoutMs} ms and was rolled back`);
+      const idleMs = String(open.idleTimeoutMs);
+      this.#end(open, `it was idle for ${idleMs} ms and was rolled back`, { idle_timeout_ms: idleMs });
     });
   }
 

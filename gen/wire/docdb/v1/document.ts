@@ -78,7 +78,7 @@ export interface CreateDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: Uint8Array;
   /** The transaction that the creation is part of. Empty: it is committed at once. */
@@ -133,7 +133,7 @@ export interface UpdateDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: Uint8Array;
   /** The transaction that the update is part of. Empty: it is committed at once. */
@@ -170,7 +170,7 @@ export interface DeleteDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: Uint8Array;
   /** The transaction that the deletion is part of. Empty: it is committed at once. */
@@ -209,7 +209,7 @@ export interface PatchDocumentRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's result.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: Uint8Array;
   /** The transaction that the patch is part of. Empty: it is committed at once. */
@@ -283,7 +283,7 @@ export interface BatchWriteRequest {
   atomic: boolean;
   /**
    * Makes the call safe to repeat: a second one with the same id isn't applied and returns the first one's results.
-   * At most 64 bytes; a UUID does. Empty: no protection.
+   * At most 64 bytes, no NUL; a UUID does. Empty: no protection.
    */
   requestId: Uint8Array;
   /** The transaction that the mutations are part of. Empty: they are committed at once. */
