@@ -2,9 +2,15 @@
 
 import { parseArgs } from "node:util";
 
+const modes = ["figures", "soak", "fairness"] as const;
+
+export type Mode = (typeof modes)[number];
+
 export interface Settings {
-  /** `figures`: the table. `soak`: the mixed workload for a long time. */
-  readonly mode: "figures" | "soak";
+  /**
+   * `figures`: the table. `soak`: the mixed workload for a long time. `fairness`: databases beside each other.
+   */
+  readonly mode: Mode;
   /** Parts of names: a measurement runs when its name contains one of them; all of them with none. */
   readonly only: readonly string[];
   /** Seconds of one round of one contender. */
@@ -23,7 +29,7 @@ export interface Settings {
   readonly verbose: boolean;
 }
 
-export const usage = `npm run bench -- [figures | soak] [options]
+export const usage = `npm run bench -- [figures | soak | fairness] [options]
 
   --only <text>        measurements whose name contains this; may be given more than once. Names are
                        get-1, get-64, get-256, create-1, create-64, create-256, batch, mixed, scan, cold-start
@@ -55,7 +61,7 @@ export function settingsOf(args: readonly string[]): Settings | undefined {
       },
     });
     const [mode = "figures", ...rest] = positionals;
-    if (rest.length > 0 || (mode !== "figures" && mode !== "soak")) return undefined;
+    if (rest.length > 0 || !isMode(mode)) return undefined;
     const quick = values.quick ?? false;
     return {
       mode,
@@ -71,6 +77,10 @@ export function settingsOf(args: readonly string[]): Settings | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isMode(text: string): text is Mode {
+  return (modes as readonly string[]).includes(text);
 }
 
 function positive(text: string | undefined, byDefault: number): number {

@@ -293,8 +293,10 @@ export interface ExecutionContext {
   readonly releaseSlot?: (() => void) | undefined;
   /** Where each layer writes down when it did its part, if anybody wants to know. */
   readonly times?: OperationTimes | undefined;
-  /** Whoever waits for the result, when that isn't told by a signal. */
+  /** Whoever waits for the result; asked right before the command begins. */
   readonly caller?: Caller | undefined;
+  /** Whether the caller shared the event loop fairly before it asked, so that the command needs no turn of its own. */
+  readonly hadTurn?: boolean | undefined;
   /** Told how far a compaction has come. */
   readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
   /** Told how far `healDatabase` has come. */

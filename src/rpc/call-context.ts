@@ -10,6 +10,7 @@ import type { Deadline } from "@grpc/grpc-js";
 import { DocDBError } from "../base/errors.ts";
 import {
   asCommand,
+  type Caller,
   type Command,
   type CommandName,
   type ExecutionContext,
@@ -81,13 +82,14 @@ export interface CallContext {
 }
 
 /** A call that has a gRPC stream of its own. */
-export class RunningCall implements CallContext, GatedCall {
+export class RunningCall implements CallContext, GatedCall, Caller {
   readonly #environment: CallEnvironment;
   readonly #abort = new AbortController();
   readonly #watched: WatchedCall | undefined;
   /** The trace that the caller is in, if that may be of interest. */
   readonly carrier: Carrier | undefined;
   readonly #answer: (error: DocDBError) => void;
+  #deadlineMs = Number.POSITIVE_INFINITY;
   #deadlineTimer: Timer | undefined;
   #interruption: DocDBError | undefined;
   /** Commands running now that may change something. */
@@ -117,6 +119,15 @@ export class RunningCall implements CallContext, GatedCall {
     return this.#abort.signal;
   }
 
+  /** Whether nobody waits any more: the timer of the deadline may be late. */
+  get gone(): boolean {
+    return this.#ended || this.#isLate;
+  }
+
+  get #isLate(): boolean {
+    return this.#deadlineMs !== Number.POSITIVE_INFINITY && this.#environment.clock.now() >= this.#deadlineMs;
+  }
+
   /** Whether the call has been answered: nothing can be sent any more. */
   get ended(): boolean {
     return this.#ended;
@@ -126,7 +137,8 @@ export class RunningCall implements CallContext, GatedCall {
   begin(deadline: Deadline, kind: CallKind): void {
     const { gate, clock } = this.#environment;
     gate.enter(this, kind);
-    const remainingMs = Number(deadline) - clock.now();
+    this.#deadlineMs = Number(deadline);
+    const remainingMs = this.#deadlineMs - clock.now();
     if (remainingMs === Number.POSITIVE_INFINITY) return;
     if (remainingMs <= 0) throw deadlineExceeded("nothing");
     const interruptAfterMs = remainingMs - Math.min(answerAheadMs, remainingMs / 4);
@@ -137,13 +149,11 @@ export class RunningCall implements CallContext, GatedCall {
   async execute<K extends CommandName>(command: Command<K>, watch: ProgressWatch = {}): Promise<Result<K>> {
     const { executor } = this.#environment;
     const watched = this.#watched;
-    const found = readNow(executor, command, watched);
-    if (found !== undefined) return found;
     const changing = readingCommands.has(command.op) ? 0 : 1;
     this.changing(changing);
     const times = watched?.command(command);
     try {
-      return await executor.execute(command, { signal: this.#abort.signal, times, ...watch });
+      return await executor.execute(command, { signal: this.#abort.signal, caller: this, times, ...watch });
     } finally {
       watched?.commandEnded(times);
       this.changing(-changing);
@@ -188,7 +198,7 @@ export class RunningCall implements CallContext, GatedCall {
 
   /** What to tell the caller of a failure: one that follows from an interruption is that interruption. */
   explain(error: DocDBError): DocDBError {
-    const interruption = this.#interruption;
+    const interruption = this.#interruption ?? (this.#isLate ? deadlineExceeded("nothing") : undefined);
     if (interruption === undefined || (error !== interruption && error.code !== "CANCELLED")) return error;
     const outcome = this.#changing > 0 ? "unknown" : "nothing";
     if (interruption.code === "DEADLINE_EXCEEDED") return deadlineExceeded(outcome);
@@ -199,7 +209,7 @@ export class RunningCall implements CallContext, GatedCall {
   }
 }
 
-/** The result of a command that needs no waiting; undefined for others. */
+/** The result of a command that needs no waiting, for a caller that had its turn; undefined for others. */
 export function readNow<K extends CommandName>(
   executor: Executor,
   command: Command<K>,

@@ -100,6 +100,10 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     return this.#context.ended;
   }
 
+  get database(): string | undefined {
+    return this.#database;
+  }
+
   monotonicMs(): number {
     return this.#environment.clock.monotonicMs();
   }
@@ -115,7 +119,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     if (found !== undefined) return found;
     const times = watched.command(command);
     try {
-      return await executor.execute(command, { caller, times, ...watch });
+      return await executor.execute(command, { caller, times, hadTurn: true, ...watch });
     } finally {
       watched.commandEnded(times);
     }

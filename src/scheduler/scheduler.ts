@@ -2,10 +2,12 @@
 // execute at the same time, and a command that only waits for the disk gives its slot back.
 //
 // Invariants
-// 1. Free slots go round over the databases that have work, so that a deep queue doesn't starve a shallow one.
+// 1. Slots and the time of a turn go round over the databases that have work (fair-queues.ts), so that a deep queue
+//    drains and starves no shallow one.
 // 2. Queues are bounded, each and together: what doesn't fit is refused at once, with RetryInfo.
-// 3. A command whose caller goes away while it is queued never runs; it leaves the queue at once, or when its turn
-//    comes.
+// 3. A command whose caller goes away or whose deadline passes while it is queued never runs; it leaves the queue at
+//    once, or when its turn comes.
+// 4. However many commands end in the turn of the event loop in which they begin, the loop looks for I/O in between.
 
 import { DocDBError } from "../base/errors.ts";
 import {
@@ -18,6 +20,9 @@ import {
   type Result,
 } from "../engine/commands.ts";
 import type { Background } from "../platform/background.ts";
+import type { Clock } from "../platform/platform.ts";
+import { FairQueues, type Place } from "./fair-queues.ts";
+import { TurnBudget } from "./turn-budget.ts";
 
 export interface SchedulerOptions {
   /** Commands that execute at the same time. */
@@ -26,10 +31,6 @@ export interface SchedulerOptions {
   readonly queuePerDatabase: number;
   /** Commands that may wait altogether. */
   readonly queueTotal: number;
-}
-
-interface Waiting {
-  readonly run: () => void;
 }
 
 /** Counters start at 0 with the scheduler. */
@@ -43,27 +44,32 @@ export interface SchedulerStats extends SchedulerOptions {
   readonly dropped: number;
 }
 
+/** Starts a command whose turn has come. */
+type Start = () => void;
+
 export class Scheduler implements Executor {
   readonly #engine: Executor;
   readonly #options: SchedulerOptions;
   readonly #background: Background | undefined;
-  /** Queues that aren't empty, in the order of their next turn. */
-  readonly #queues = new Map<string, Waiting[]>();
+  readonly #queues = new FairQueues<Start>();
+  readonly #budget: TurnBudget;
   readonly #counts = { executed: 0, rejected: 0, dropped: 0 };
-  #queued = 0;
   #busySlots = 0;
   #running = 0;
   #dispatching = false;
+  /** Whether commands wait because no slot was free for the next one. */
+  #slotsAreShort = false;
   #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   /** `background` is told of every command, and gives way to them. */
-  constructor(engine: Executor, options: SchedulerOptions, background?: Background) {
+  constructor(engine: Executor, clock: Clock, options: SchedulerOptions, background?: Background) {
     this.#engine = engine;
     this.#options = options;
     this.#background = background;
+    this.#budget = new TurnBudget(clock, () => this.#dispatch());
   }
 
-  /** Queues a command. QUEUE_FULL, SHUTTING_DOWN, CANCELLED; otherwise as the engine answers. */
+  /** Runs a command when its turn comes. QUEUE_FULL, SHUTTING_DOWN, CANCELLED; otherwise as the engine answers. */
   execute<K extends CommandName>(command: Command<K>, context: ExecutionContext = {}): Promise<Result<K>> {
     // What only frees something must not wait for what it frees, and a full queue is no reason to keep it.
     if (command.op === "closeSnapshot") return this.#engine.execute(command, context);
@@ -71,36 +77,15 @@ export class Scheduler implements Executor {
     const refusal = this.#refusal(queue);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#background?.noteRequest();
-    return new Promise((resolve, reject) => {
-      const { signal } = context;
-      const drop = (): void => {
-        if (!this.#remove(queue, waiting)) return;
-        this.#counts.dropped++;
-        reject(cancelled());
-      };
-      const run = (): void => {
-        signal?.removeEventListener("abort", drop);
-        context.times?.started();
-        if (context.caller?.gone === true) {
-          this.#finished();
-          reject(cancelled());
-        } else {
-          resolve(this.#run(command, context));
-        }
-      };
-      const waiting: Waiting = { run };
-      if (signal?.aborted === true) {
-        reject(cancelled());
-        return;
-      }
-      signal?.addEventListener("abort", drop, { once: true });
-      context.times?.queued();
-      this.#enqueue(queue, waiting);
-      this.#dispatch();
-    });
+    if (context.signal?.aborted === true) return Promise.reject(cancelled());
+    context.times?.queued();
+    if (this.#mayStart(context)) return this.#start(command, context);
+    return this.#wait(queue, command, context);
   }
 
-  /** Answers a read from memory, if that can be done. It takes no slot: it ends in the turn in which it begins. */
+  /**
+   * Answers a read from memory, if that can be done. It takes no slot and waits for no turn: it is for whoever had one.
+   */
   readNow(command: Command<"getDocument">): DocumentRecord | undefined {
     if (this.#drained !== undefined) return undefined;
     const found = this.#engine.readNow?.(command);
@@ -119,78 +104,98 @@ export class Scheduler implements Executor {
 
   get stats(): SchedulerStats {
     const { slots, queuePerDatabase, queueTotal } = this.#options;
-    return { slots, busySlots: this.#busySlots, queued: this.#queued, queueTotal, queuePerDatabase, ...this.#counts };
+    const [busySlots, queued] = [this.#busySlots, this.#queues.size];
+    return { slots, busySlots, queued, queueTotal, queuePerDatabase, ...this.#counts };
   }
 
-  /** Commands of this database that wait for a slot. */
+  /** Commands of this database that wait for their turn. */
   queuedFor(database: string): number {
-    return this.#queues.get(database.toLowerCase())?.length ?? 0;
+    return this.#queues.depth(database.toLowerCase());
   }
 
   #refusal(queue: string): DocDBError | undefined {
     if (this.#drained !== undefined)
       return new DocDBError("SHUTTING_DOWN", "The server is shutting down: nothing happened.");
     const { queuePerDatabase, queueTotal } = this.#options;
-    const depth = this.#queues.get(queue)?.length ?? 0;
-    if (depth < queuePerDatabase && this.#queued < queueTotal) return undefined;
+    if (this.#queues.size === 0) return undefined;
+    const ownIsFull = this.#queues.depth(queue) >= queuePerDatabase;
+    if (!ownIsFull && this.#queues.size < queueTotal) return undefined;
     this.#counts.rejected++;
-    const whose = depth < queuePerDatabase ? "the server" : `database ${queue}`;
+    const whose = ownIsFull ? `database ${queue}` : "the server";
     const message = `Too many calls wait for ${whose}: nothing happened. Try again in a moment.`;
     return new DocDBError("QUEUE_FULL", message, { retryAfterMs: 50 });
   }
 
-  #enqueue(queue: string, waiting: Waiting): void {
-    const existing = this.#queues.get(queue);
-    if (existing === undefined) this.#queues.set(queue, [waiting]);
-    else existing.push(waiting);
-    this.#queued++;
+  /** Whether a command needs no place in a queue. */
+  #mayStart({ hadTurn }: ExecutionContext): boolean {
+    if (this.#busySlots >= this.#options.slots) return false;
+    if (hadTurn === true) return !this.#slotsAreShort;
+    return this.#queues.size === 0 && this.#budget.hasTime;
   }
 
-  /** Takes a command out of its queue; false when it isn't there any more. */
-  #remove(name: string, waiting: Waiting): boolean {
-    const queue = this.#queues.get(name);
-    const place = queue?.indexOf(waiting) ?? -1;
-    if (queue === undefined || place === -1) return false;
-    queue.splice(place, 1);
-    if (queue.length === 0) this.#queues.delete(name);
-    this.#queued--;
-    this.#checkDrained();
-    return true;
+  #wait<K extends CommandName>(queue: string, command: Command<K>, context: ExecutionContext): Promise<Result<K>> {
+    return new Promise((resolve, reject) => {
+      const { signal } = context;
+      const leave = (): void => {
+        if (!this.#queues.remove(queue, place)) return;
+        this.#counts.dropped++;
+        reject(cancelled());
+        this.#checkDrained();
+      };
+      const start = (): void => {
+        signal?.removeEventListener("abort", leave);
+        resolve(this.#start(command, context));
+      };
+      const place: Place<Start> = this.#queues.push(queue, start);
+      signal?.addEventListener("abort", leave, { once: true });
+      // Whoever has no slot and no time left now is looked at again when there is one.
+      this.#dispatch();
+    });
   }
 
-  /** Fills the free slots. A command that frees its slot at once leaves the rest to the loop that started it. */
+  /**
+   * Starts what waits while there are slots and time. What a command frees at once is left to the loop that began it.
+   */
   #dispatch(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;
-    while (this.#busySlots < this.#options.slots) {
-      const next = this.#takeNext();
-      if (next === undefined) break;
-      this.#running++;
-      next.run();
+    this.#slotsAreShort = false;
+    while (this.#queues.size > 0) {
+      this.#slotsAreShort = this.#busySlots >= this.#options.slots;
+      if (this.#slotsAreShort || !this.#budget.hasTime) break;
+      this.#queues.shift()?.();
     }
     this.#dispatching = false;
+    this.#checkDrained();
   }
 
-  /** The head of the queue whose turn it is; that queue goes to the end of the round. */
-  #takeNext(): Waiting | undefined {
-    const [turn] = this.#queues;
-    if (turn === undefined) return undefined;
-    const [name, queue] = turn;
-    const next = queue.shift();
-    this.#queues.delete(name);
-    if (queue.length > 0) this.#queues.set(name, queue);
-    this.#queued--;
-    return next;
-  }
-
-  async #run<K extends CommandName>(command: Command<K>, context: ExecutionContext): Promise<Result<K>> {
+  async #start<K extends CommandName>(command: Command<K>, context: ExecutionContext): Promise<Result<K>> {
+    context.times?.started();
+    if (context.caller?.gone === true) {
+      this.#counts.dropped++;
+      throw cancelled();
+    }
+    const found = context.hadTurn === true ? undefined : this.#readAtOnce(command);
+    if (found !== undefined) return found;
     const releaseSlot = this.#takeSlot();
+    this.#running++;
     try {
       return await this.#engine.execute(command, { ...context, releaseSlot });
     } finally {
+      this.#running--;
+      this.#counts.executed++;
       releaseSlot();
-      this.#finished();
+      this.#checkDrained();
     }
+  }
+
+  /** The result of a read that memory answers. */
+  #readAtOnce<K extends CommandName>(command: Command<K>): Result<K> | undefined {
+    const known = asCommand(command);
+    if (known.op !== "getDocument") return undefined;
+    const found = this.#engine.readNow?.(known);
+    if (found !== undefined) this.#counts.executed++;
+    return found;
   }
 
   /** Occupies a slot; the function returned frees it, once. */
@@ -205,14 +210,8 @@ export class Scheduler implements Executor {
     };
   }
 
-  #finished(): void {
-    this.#running--;
-    this.#counts.executed++;
-    this.#checkDrained();
-  }
-
   #checkDrained(): void {
-    if (this.#running === 0 && this.#queued === 0) this.#drained?.resolve();
+    if (this.#running === 0 && this.#queues.size === 0) this.#drained?.resolve();
   }
 }
 

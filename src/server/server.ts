@@ -80,10 +80,10 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     },
   });
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);
-  const scheduler = new Scheduler(engine, options, background);
+  const { clock, random } = platform;
+  const scheduler = new Scheduler(engine, clock, options, background);
   const gate = new CallGate();
   const listener = new Listener({ ...options, inherited }, observer);
-  const { clock, random } = platform;
   const ownProcess = new ProcessStatistics(options.dataDirectory);
   const statistics = (database: string): ServerFigures => ({
     process: ownProcess.figures(listener.connections),

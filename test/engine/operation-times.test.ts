@@ -13,7 +13,7 @@ const create = { kind: "create", collection: "", id: 0n, json } as const;
 test("a create was queued, started, submitted, appended and synced, in this order", async (t) => {
   const meters = new Meters();
   const db = await engineWithDatabase({ meters });
-  const scheduler = new Scheduler(db.engine, { slots: 1, queuePerDatabase: 10, queueTotal: 10 });
+  const scheduler = new Scheduler(db.engine, db.clock, { slots: 1, queuePerDatabase: 10, queueTotal: 10 });
   const times = new OperationTimes(db.clock, { traceId: "a trace" });
   await db.machine.run(scheduler.execute({ ...write, operation: create }, { times }));
   times.ended();

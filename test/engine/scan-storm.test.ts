@@ -89,7 +89,7 @@ test.serial(`a scan of ${documents} documents in a storm of writes returns exact
   const engine = await Engine.open({ directory, platform, observer: silentObserver, fsyncMode: "group" });
   t.teardown(() => engine.close());
   const limits = { slots: 4, queuePerDatabase: 1_000, queueTotal: 1_000 };
-  const scheduler = new Scheduler(engine, limits);
+  const scheduler = new Scheduler(engine, platform.clock, limits);
   const execute: Execute = (command) => scheduler.execute(command);
   await execute({ op: "createDatabase", database });
   await load(execute);

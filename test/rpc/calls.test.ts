@@ -9,6 +9,7 @@ import { HealthService } from "../../gen/health/v1/health.ts";
 import { DocDBError } from "../../src/base/errors.ts";
 import { RunningCall } from "../../src/rpc/call-context.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
+import { realPlatform } from "../../src/platform/real/real-platform.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
 import { call, type ClientMethod, decodeFailure, failureOf, rawMethod } from "./calls.ts";
 import { environmentOf, type FakeServer, fakeServer, serverOver } from "./fake-server.ts";
@@ -63,7 +64,8 @@ test("work whose deadline passes in the queue never runs", async (t) => {
       throw new DocDBError("DATABASE_NOT_FOUND", "There is none.");
     },
   };
-  const server = await serverOver(t, new Scheduler(engine, { slots: 1, queuePerDatabase: 10, queueTotal: 10 }));
+  const options = { slots: 1, queuePerDatabase: 10, queueTotal: 10 };
+  const server = await serverOver(t, new Scheduler(engine, realPlatform().clock, options));
   const first = failureOf(call(server.client, get, getRequest));
   while (executed.length === 0) await sleep(5);
   t.is((await failureOf(callWithTimeout(server, create, createRequest, "400m"))).reason, "DEADLINE_EXCEEDED");

@@ -12,7 +12,7 @@ test("thousands of writes that wait for their database to open all succeed", asy
   const count = 10_000;
   const db = await engineWithDatabase({}, new SimulatedMachine(5, { stepLimit: 1e7 }));
   await db.run({ op: "closeDatabase", database: "d" });
-  const scheduler = new Scheduler(db.engine, { slots: 4, queuePerDatabase: count, queueTotal: count });
+  const scheduler = new Scheduler(db.engine, db.clock, { slots: 4, queuePerDatabase: count, queueTotal: count });
   const calls = Array.from({ length: count }, (_, i) =>
     codeOf(scheduler.execute({ op: "writeDocument", database: "d", operation: update(BigInt(i + 1), "1") })),
   );
@@ -32,7 +32,7 @@ test("calls that wait for one database to open hold up no call of another one", 
   db.machine.crash("kill");
   await db.start();
   await db.run({ op: "getDocument", ...inSmall });
-  const scheduler = new Scheduler(db.engine, { slots: 4, queuePerDatabase: 100, queueTotal: 100 });
+  const scheduler = new Scheduler(db.engine, db.clock, { slots: 4, queuePerDatabase: 100, queueTotal: 100 });
   const order: string[] = [];
   const slow = [1n, 2n, 3n, 4n].map((id) =>
     scheduler.execute({ op: "getDocument", database: "d", collection: "", id }).then(() => order.push("d")),

@@ -3,6 +3,7 @@
 import test from "ava";
 import { DocDBError } from "../../src/base/errors.ts";
 import type { Command, CommandName, ExecutionContext, Executor, Result } from "../../src/engine/commands.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { Scheduler } from "../../src/scheduler/scheduler.ts";
 
 interface Started {
@@ -28,6 +29,29 @@ class ManualExecutor implements Executor {
   }
 }
 
+/** Executes at once, which takes so many milliseconds of the event loop. */
+class ImmediateExecutor implements Executor {
+  readonly order: string[] = [];
+  readonly #clock: ManualClock;
+  readonly #costMs: number;
+
+  constructor(clock: ManualClock, costMs: number) {
+    this.#clock = clock;
+    this.#costMs = costMs;
+  }
+
+  get executed(): number {
+    return this.order.length;
+  }
+
+  async execute<K extends CommandName>(command: Command<K>, context: ExecutionContext = {}): Promise<Result<K>> {
+    this.order.push((command as unknown as { database: string }).database);
+    this.#clock.nowMs += this.#costMs;
+    context.releaseSlot?.();
+    return await Promise.resolve({} as Result<K>);
+  }
+}
+
 const get = (database: string) => ({ op: "getDatabase", database }) as const;
 const roomy = { slots: 1, queuePerDatabase: 100, queueTotal: 1000 };
 
@@ -44,29 +68,30 @@ async function endAll(executor: ManualExecutor): Promise<void> {
   }
 }
 
-test("free slots go round over the databases, so that a deep queue starves no shallow one", async (t) => {
+test("free slots go round over the databases, and a deeper queue gives more in its turn", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   const calls = "aaaaabbc".split("").map((database) => scheduler.execute(get(database)));
   await endAll(executor);
   await Promise.all(calls);
-  t.is(executor.order, "aabcabaa");
+  // a runs; then aaaa (3 in its turn), bb (2), c, and what is left of a.
+  t.is(executor.order, "aaaabbca");
 });
 
-test("a newcomer waits for one round at most", async (t) => {
+test("a newcomer waits for one round at most, and in it for eight commands of each database", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   for (let i = 0; i < 50; i++) void scheduler.execute(get("a"));
   executor.started[0]?.end();
   await settled();
   void scheduler.execute(get("b"));
   await endAll(executor);
-  t.true(executor.order.indexOf("b") <= 3, executor.order);
+  t.true(executor.order.indexOf("b") <= 1 + 1 + 8, executor.order);
 });
 
 test("commands of one database start in the order in which they came", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   const answers: number[] = [];
   const calls = [1, 2, 3, 4].map((n) => scheduler.execute(get(n % 2 === 0 ? "A" : "a")).then(() => answers.push(n)));
   await endAll(executor);
@@ -76,7 +101,7 @@ test("commands of one database start in the order in which they came", async (t)
 
 test("no more commands execute than there are slots", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, { ...roomy, slots: 3 });
+  const scheduler = new Scheduler(executor, new ManualClock(), { ...roomy, slots: 3 });
   for (const database of "abcdefgh") void scheduler.execute(get(database));
   t.is(executor.started.length, 3);
   executor.started[1]?.end();
@@ -86,7 +111,7 @@ test("no more commands execute than there are slots", async (t) => {
 
 test("a command that waits for its fsync gives its slot back, once", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   for (const database of "abcd") void scheduler.execute(get(database));
   t.is(executor.order, "a");
   const [first] = executor.started;
@@ -100,7 +125,7 @@ test("a command that waits for its fsync gives its slot back, once", async (t) =
 
 test("a full queue refuses at once and says when to come again; others aren't touched", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, { slots: 1, queuePerDatabase: 2, queueTotal: 4 });
+  const scheduler = new Scheduler(executor, new ManualClock(), { slots: 1, queuePerDatabase: 2, queueTotal: 4 });
   const calls = "aaabb".split("").map((database) => scheduler.execute(get(database)));
   const perDatabase = await t.throwsAsync(scheduler.execute(get("A")), { instanceOf: DocDBError });
   const total = await t.throwsAsync(scheduler.execute(get("c")), { instanceOf: DocDBError });
@@ -119,7 +144,7 @@ test("a full queue refuses at once and says when to come again; others aren't to
 
 test("what was cancelled in the queue never runs", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   const abort = new AbortController();
   void scheduler.execute(get("a"));
   const cancelled = scheduler.execute(get("b"), { signal: abort.signal });
@@ -135,7 +160,7 @@ test("what was cancelled in the queue never runs", async (t) => {
 
 test("a command that fails frees its slot and gives its error to its caller alone", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   const [first, second] = [scheduler.execute(get("a")), scheduler.execute(get("a"))];
   executor.started[0]?.fail(new DocDBError("DATABASE_NOT_FOUND", "none"));
   await t.throwsAsync(first, { message: "none" });
@@ -145,7 +170,7 @@ test("a command that fails frees its slot and gives its error to its caller alon
 
 test("draining runs what is queued, refuses what comes, and tells everyone who waits for it", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, roomy);
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   const calls = "ab".split("").map((database) => scheduler.execute(get(database)));
   let drained = 0;
   const waits = [1, 2].map(() => scheduler.drain().then(() => drained++));
@@ -162,8 +187,8 @@ test("draining runs what is queued, refuses what comes, and tells everyone who w
 
 test("draining is done at once when nothing runs, and when all that was queued was cancelled", async (t) => {
   const executor = new ManualExecutor();
-  await t.notThrowsAsync(new Scheduler(executor, roomy).drain());
-  const scheduler = new Scheduler(executor, roomy);
+  await t.notThrowsAsync(new Scheduler(executor, new ManualClock(), roomy).drain());
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
   const abort = new AbortController();
   const calls = [scheduler.execute(get("a")), scheduler.execute(get("a"), { signal: abort.signal })];
   abort.abort();
@@ -175,7 +200,7 @@ test("draining is done at once when nothing runs, and when all that was queued w
 
 test("it tells what is busy, what waits and for which database, and counts how commands ended", async (t) => {
   const executor = new ManualExecutor();
-  const scheduler = new Scheduler(executor, { slots: 1, queuePerDatabase: 2, queueTotal: 4 });
+  const scheduler = new Scheduler(executor, new ManualClock(), { slots: 1, queuePerDatabase: 2, queueTotal: 4 });
   const abort = new AbortController();
   const calls = ["a", "a", "b"].map((database) => scheduler.execute(get(database)));
   const gone = scheduler.execute(get("a"), { signal: abort.signal });
@@ -187,4 +212,67 @@ test("it tells what is busy, what waits and for which database, and counts how c
   await endAll(executor);
   await Promise.all(calls);
   t.like(scheduler.stats, { busySlots: 0, queued: 0, executed: 3, rejected: 1, dropped: 1 });
+});
+
+test("commands that end at once leave the event loop to others after a few milliseconds", async (t) => {
+  const clock = new ManualClock();
+  const executor = new ImmediateExecutor(clock, 0.5);
+  const scheduler = new Scheduler(executor, clock, roomy);
+  const calls = Array.from({ length: 40 }, () => scheduler.execute(get("a")));
+  const inFirstTurn = executor.executed;
+  t.true(inFirstTurn >= 1 && inFirstTurn <= 9, `${inFirstTurn} commands`);
+  t.is(scheduler.queuedFor("a"), 40 - inFirstTurn);
+  await clock.endTurn();
+  t.true(executor.executed > inFirstTurn && executor.executed <= inFirstTurn + 9, `${executor.executed} commands`);
+  for (let turn = 0; turn < 40; turn++) await clock.endTurn();
+  await Promise.all(calls);
+  t.is(executor.executed, 40);
+});
+
+test("in the next turn a quiet database comes before the flood of another one", async (t) => {
+  const clock = new ManualClock();
+  const executor = new ImmediateExecutor(clock, 1);
+  const scheduler = new Scheduler(executor, clock, { ...roomy, queuePerDatabase: 1_000 });
+  const calls = Array.from({ length: 500 }, () => scheduler.execute(get("flooded")));
+  const quiet = scheduler.execute(get("quiet")).then(() => executor.executed);
+  let turns = 0;
+  for (; !executor.order.includes("quiet"); turns++) await clock.endTurn();
+  // It waits for what is left of the turn of the flooded database, at most.
+  t.true((await quiet) <= 16, `${await quiet} commands before it`);
+  t.true(turns <= 3, `${turns} turns`);
+  for (let turn = 0; turn < 500; turn++) await clock.endTurn();
+  await Promise.all(calls);
+});
+
+test("a caller that had its turn waits for no other one, but for a slot behind those that wait for one", async (t) => {
+  const clock = new ManualClock();
+  const executor = new ManualExecutor();
+  const scheduler = new Scheduler(executor, clock, { ...roomy, slots: 2 });
+  void scheduler.execute(get("a"));
+  clock.nowMs += 100;
+  void scheduler.execute(get("b"));
+  t.is(executor.order, "a");
+  void scheduler.execute(get("c"), { hadTurn: true });
+  t.is(executor.order, "ac");
+  void scheduler.execute(get("d"), { hadTurn: true });
+  await clock.endTurn();
+  executor.started[0]?.end();
+  await settled();
+  t.is(executor.order, "acb");
+  executor.started[1]?.end();
+  await settled();
+  t.is(executor.order, "acbd");
+});
+
+test("what nobody waits for any more when its turn comes never runs", async (t) => {
+  const executor = new ManualExecutor();
+  const scheduler = new Scheduler(executor, new ManualClock(), roomy);
+  const caller = { gone: false };
+  void scheduler.execute(get("a"));
+  const late = scheduler.execute(get("b"), { caller });
+  caller.gone = true;
+  const [error] = await Promise.all([t.throwsAsync(late, { instanceOf: DocDBError }), endAll(executor)]);
+  t.is(error?.code, "CANCELLED");
+  t.is(executor.order, "a");
+  t.like(scheduler.stats, { executed: 1, dropped: 1, queued: 0 });
 });
