@@ -10,6 +10,7 @@ import { huntDefect, plantable } from "../../test/simulation/defect-hunt.ts";
 import { runTrial } from "../../test/simulation/damage-trial.ts";
 import { runEveryPoint } from "../../test/simulation/every-point.ts";
 import { runSeed } from "../../test/simulation/simulated-run.ts";
+import { runTrimRace } from "../../test/simulation/trim-race-run.ts";
 import { runSilentFaults } from "../../test/simulation/silent-faults-run.ts";
 import { killLayer } from "./kill-layer.ts";
 import type { Layer } from "./layer.ts";
@@ -41,6 +42,16 @@ export const layers: readonly Layer[] = [
     size: 10_000,
     portion: 50,
     run: async (number) => ({ [await runRepairTrial(number)]: 1 }),
+  },
+  {
+    name: "trim-race",
+    unit: "seeds",
+    size: 10_000,
+    portion: 250,
+    run: async (number) => {
+      await runTrimRace(number);
+      return {};
+    },
   },
   {
     name: "decoders",

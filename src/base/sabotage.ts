@@ -23,6 +23,8 @@ export type Sabotage =
   // Checkpoints and trimming.
   /** A checkpoint doesn't make the data file durable first. */
   | "checkpoint-without-data-sync"
+  /** A checkpoint goes on after the data file's sync failed, as if it had not. */
+  | "failed-data-sync-forgotten"
   /** A snapshot says that replay starts where commits stood when it was finished, not when it was begun. */
   | "snapshot-position-too-late"
   /** A checkpoint record covers bytes of the data file that came after its sync. */
@@ -35,6 +37,8 @@ export type Sabotage =
   | "trim-by-text-order"
   /** A segment counts as needless when it begins before the checkpoint, wherever it ends. */
   | "trim-takes-one-too-many"
+  /** The segment with the newest checkpoint's record is trimmed like any other. */
+  | "trim-takes-checkpoint-record"
   // Recovery.
   /** Damage before later groups counts as an interrupted write. */
   | "corruption-taken-for-torn"

@@ -29,7 +29,8 @@ export async function trimSegments(
   if (sabotaged("trim-by-text-order")) numbers.sort((a, b) => (String(a) < String(b) ? -1 : 1));
   let removed = 0;
   for (const [i, number] of numbers.entries()) {
-    if (i >= numbers.length - keep || number >= checkpoint.segment) break;
+    const hasRecord = number >= checkpoint.segment && !sabotaged("trim-takes-checkpoint-record");
+    if (i >= numbers.length - keep || hasRecord) break;
     const next = sabotaged("trim-takes-one-too-many") ? number : numbers[i + 1];
     const successor = next === undefined ? layout.activeSegment : layout.segment(next);
     const baseVersion = await baseVersionOf(fs, successor);

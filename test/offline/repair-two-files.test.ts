@@ -59,7 +59,8 @@ test("two data files become one, and a crash anywhere in between is repaired", a
   for (const [key, reading] of expected) if (reading.kind !== "damaged") t.deepEqual(reading, before.get(key), key);
   t.true([...expected.values()].filter(({ kind }) => kind === "found").length > 60);
   let adopted = 0;
-  for (const io of changing) {
+  // Around the steps that count every I/O, of the copying before them only some.
+  for (const io of changing.filter((_, i) => i % 6 === 0 || i >= changing.length - 16)) {
     const machine = damaged.fork(1);
     machine.crashAtIo(io, io % 2 === 0 ? "kill" : "power", "torn");
     await t.throwsAsync(repair(machine), { instanceOf: SimulatedCrash });

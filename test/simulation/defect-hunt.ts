@@ -7,6 +7,7 @@ import { runTrial } from "./damage-trial.ts";
 import { runEveryPoint } from "./every-point.ts";
 import { runRequests } from "./request-run.ts";
 import { runSeed } from "./simulated-run.ts";
+import { runTrimRace } from "./trim-race-run.ts";
 
 /** The suites that hunt; a run with a number throws when it finds something. */
 const suites = {
@@ -14,6 +15,7 @@ const suites = {
   exhaustive: runEveryPoint,
   damage: runTrial,
   requests: runRequests,
+  trimRace: runTrimRace,
   model: (number: number) => runModel(number, 100),
 } as const satisfies Record<string, (number: number) => Promise<unknown>>;
 
@@ -47,12 +49,14 @@ const hunts: Readonly<Record<HuntedDefect, Hunt>> = {
   "skipped-directory-sync": { suite: "simulation", runs: 1000, quick: true },
   "renamed-before-synced": { suite: "exhaustive", runs: 1, quick: true },
   "checkpoint-without-data-sync": { suite: "simulation", runs: 1000, quick: true },
+  "failed-data-sync-forgotten": { suite: "exhaustive", runs: 20 },
   "snapshot-position-too-late": { suite: "simulation", runs: 1000, quick: true },
   "checkpoint-extent-too-long": { suite: "simulation", runs: 1000 },
   "checkpoint-record-unsynced": { suite: "simulation", runs: 1000 },
   "trim-before-checkpoint": { suite: "simulation", runs: 1000, quick: true },
   "trim-by-text-order": { suite: "simulation", runs: 4000 },
   "trim-takes-one-too-many": { suite: "simulation", runs: 1000 },
+  "trim-takes-checkpoint-record": { suite: "trimRace", runs: 50, quick: true },
   "corruption-taken-for-torn": { suite: "damage", runs: 1000, quick: true },
   "wal-records-unchecked": { suite: "damage", runs: 1000, quick: true },
   "doubtful-not-rescued": { suite: "exhaustive", runs: 20 },

@@ -38,8 +38,10 @@ export async function runEveryPoint(number: number): Promise<number> {
   return points;
 }
 
-/** Power cuts that are tried after a write that failed, one I/O apart. */
-const crashesAfterFailure = 8;
+/**
+ * After how many I/Os power is cut when a write failed, and when a sync did: a checkpoint that believes it takes long.
+ */
+const cutsAfter = { write: [1, 2, 3, 4, 5, 6, 7, 8], datasync: [12, 24, 36] } as const;
 
 export async function crashEverywhere(workload: Workload): Promise<number> {
   const { calls } = await runWorkload(workload, {});
@@ -79,16 +81,19 @@ export async function failEverywhere(workload: Workload, every = 1): Promise<num
   return points;
 }
 
-/** Each write failing, and a power cut soon after: what was taken back must not come back. */
+/**
+ * Each write failing, and a power cut soon after: what was taken back must not come back. And each sync of a file
+ * failing: what it dropped must not be missed after a power cut that comes when others have succeeded.
+ */
 export async function crashAfterFailure(workload: Workload): Promise<number> {
   const { calls } = await runWorkload(workload, {});
   let points = 0;
   for (const [i, call] of calls.entries()) {
-    if (call !== "write") continue;
-    for (let later = 1; later <= crashesAfterFailure; later++) {
-      const survival = later % 2 === 0 ? "subset" : "torn";
-      const crash = { io: i + 1 + later, kind: "power", survival } as const;
-      await runWorkload(workload, { fault: { io: i + 1, kind: "noSpace" }, crash });
+    if (call !== "write" && call !== "datasync") continue;
+    const fault = { io: i + 1, kind: call === "write" ? "noSpace" : "syncFailure" } as const;
+    for (const later of cutsAfter[call]) {
+      const survival = call === "datasync" ? "drop" : later % 2 === 0 ? "subset" : "torn";
+      await runWorkload(workload, { fault, crash: { io: i + 1 + later, kind: "power", survival } });
       points++;
     }
   }

@@ -38,11 +38,14 @@ test.serial(
   },
 );
 
-test.serial("a power cut after a full disk brings nothing back that was refused", async (t) => {
-  const points = await judge(crashAfterFailure, 7);
-  t.log(`${points} power cuts`);
-  t.true(points > workloads * 10);
-});
+test.serial(
+  "a power cut after a full disk brings nothing back that was refused, and after a failed sync takes nothing away",
+  async (t) => {
+    const points = await judge(crashAfterFailure, 7);
+    t.log(`${points} power cuts`);
+    t.true(points > workloads * 10);
+  },
+);
 
 test.serial("a directory that is trusted after its sync failed is caught", async (t) => {
   const remove = plant("directory-trusted-after-failed-sync");
