@@ -13,6 +13,8 @@ export type FindingReason =
   | "DOCUMENT_CORRUPT"
   /** A record that nobody reads any more is damaged: it was replaced or deleted. */
   | "DEAD_RECORD_CORRUPT"
+  /** What a request came to is damaged. That it was applied is still known. */
+  | "REQUEST_CORRUPT"
   /** Bytes of a data file that are no record, of which it isn't known whose they were. */
   | "DATA_CORRUPT"
   /** The index locates a document where there is none. */

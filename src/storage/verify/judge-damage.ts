@@ -4,6 +4,7 @@
 import { idOf } from "../../base/u64.ts";
 import type { FileSystem } from "../../platform/platform.ts";
 import type { Turn } from "../../platform/turn.ts";
+import { dataKind } from "../data-format.ts";
 import type { IndexEntry } from "../index-shard.ts";
 import type { Layout } from "../layout.ts";
 import { findInWal } from "../wal-search.ts";
@@ -54,7 +55,8 @@ export async function judgeClaim(
 }
 
 /**
- * Reports a record of a known document whose content is damaged. `claim` is undefined when it is no document's newest.
+ * Reports a record of a known document or of a request whose content is damaged. `claim` is undefined when it is no
+ * document's newest.
  */
 export async function judgeRecord(
   record: CorruptRecord,
@@ -65,21 +67,24 @@ export async function judgeRecord(
   turn: Turn,
 ): Promise<void> {
   if (claim !== undefined) return await reportDocument(claim, data.source.name, copies, sink, turn);
-  const { idLow, idHigh, version, length } = record.header;
+  const { kind, idLow, idHigh, version, length } = record.header;
+  const at = { file: data.source.name, offset: record.offset, length, version };
+  if (kind === dataKind.request) {
+    const what = `What a request came to, version ${version}, is damaged.`;
+    const message = `${what} Whoever repeats it hears that it was applied, and not with which outcome.`;
+    await sink.found(finding({ ...at, severity: "warning", reason: "REQUEST_CORRUPT", message }));
+    return;
+  }
   const id = idOf(idLow, idHigh);
   await sink.found(
     finding({
+      ...at,
       severity: "info",
-      file: data.source.name,
-      offset: record.offset,
-      length,
       reason: "DEAD_RECORD_CORRUPT",
       message: `Version ${version} of document ${id} is damaged. It was replaced or deleted: nobody reads it any more.`,
       id,
-      version,
     }),
   );
-  return undefined;
 }
 
 /** Reports damage that no entry of an index points into. */

@@ -17,7 +17,7 @@ export interface DataSource {
   readonly bytes: number;
 }
 
-/** A document's record with a sound header and damaged content. */
+/** A document's or a request's record with a sound header and damaged content. */
 export interface CorruptRecord {
   readonly offset: number;
   readonly header: DataRecordHeader;
@@ -29,7 +29,7 @@ export interface VerifiedData {
   /** Records with a sound header. */
   readonly starts: RecordStarts;
   readonly corrupt: readonly CorruptRecord[];
-  /** Everything else: bytes that are no record, and damaged records that are no document's. */
+  /** Everything else: bytes that are no record, and damaged records of collections. */
   readonly damages: readonly Damage[];
 }
 
@@ -54,7 +54,7 @@ export async function verifyData(
     starts.add(piece.offset, collection, idLow, idHigh, version);
     if (!piece.intact) {
       const { offset, header } = piece;
-      if (header.kind === dataKind.live) corrupt.push({ offset, header });
+      if (header.kind === dataKind.live || header.kind === dataKind.request) corrupt.push({ offset, header });
       else damages.push({ kind: "damage", offset, length });
     }
     visit(piece);

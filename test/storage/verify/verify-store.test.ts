@@ -7,7 +7,7 @@ import { Turn } from "../../../src/platform/turn.ts";
 import type { Finding } from "../../../src/storage/verify/finding.ts";
 import { type SegmentSource, verifyWal } from "../../../src/storage/verify/verify-wal.ts";
 import { encodeSegmentHeader, segmentHeaderBytes } from "../../../src/storage/wal-format.ts";
-import { del, put } from "../sample-commits.ts";
+import { del, put, request } from "../sample-commits.ts";
 import { layout, StoredDatabase } from "../stored-database.ts";
 
 async function findings(db: StoredDatabase): Promise<Finding[]> {
@@ -58,6 +58,16 @@ test("damage of a record that was replaced or deleted is told, and costs nothing
     t.is(found.length, 1, text);
     t.like(found[0], { severity: "info", reason: "DEAD_RECORD_CORRUPT" });
   }
+});
+
+test("a damaged record of a request is told as what it is: that it was applied is still known", async (t) => {
+  const db = await sample();
+  await db.commit(put(5n, "asked"), request("some-key"));
+  damage(db, layout.data, (bytes) => bytes.indexOf("some-key"));
+  const found = await findings(db);
+  t.is(found.length, 1);
+  t.like(found[0], { severity: "warning", reason: "REQUEST_CORRUPT" });
+  t.regex(found[0]?.message ?? "", /Whoever repeats it hears that it was applied/);
 });
 
 test("a damaged record header names the document that the index locates there, and the walk goes on", async (t) => {
