@@ -32,6 +32,13 @@ export const docdbServices: readonly string[] = [
   "docdb.v1.TransactionService",
 ];
 
+/** Paths of the methods whose requests are streams. */
+export const streamingPaths: ReadonlySet<string> = new Set([
+  documentServiceDefinition.pipeline.path,
+  ServerReflectionService.serverReflectionInfo.path,
+  AlphaReflectionService.serverReflectionInfo.path,
+]);
+
 /** Adds every service to the server. `descriptors` loads the encoded FileDescriptorSet that reflection serves. */
 export function addServices(
   server: Server,

@@ -1,5 +1,5 @@
 // What gRPC leaves undone on HTTP/2 streams. grpc-js doesn't give its streams away, but Node tells of each one as it is
-// made, before gRPC hears of it (`http2.server.stream.created`). There is one such channel in the process: a listener
+// made, before gRPC hears of it (`http2.server.stream.created`). There is one such channel in the process: who listens
 // looks at the streams of its own connections only.
 //
 // - A stream whose answer is complete is reset (NO_ERROR) when the client goes on sending, or never ends its side: RFC
@@ -18,18 +18,21 @@ const lingerMs = 1_000;
 const maxTimeoutMs = 2 ** 31 - 1;
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 0.001, n: 0.000_001 };
 
-/** Looks after the streams that `owns` says are ours, until the function that it returns is called. */
-export function tendStreams(owns: (stream: ServerHttp2Stream) => boolean): () => void {
+/** Calls `tend` with every new stream of the process, until the function that it returns is called. */
+export function onNewStream(tend: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): () => void {
   const onCreated = (message: unknown): void => {
     const { stream, headers } = message as { stream: ServerHttp2Stream; headers: IncomingHttpHeaders };
-    if (!owns(stream)) return;
-    stream.once("finish", () => {
-      if (!stream.readableEnded) setTimeout(endUnread, lingerMs, stream).unref();
-    });
-    dropEndlessTimeout(headers);
+    tend(stream, headers);
   };
   subscribe(channel, onCreated);
   return () => unsubscribe(channel, onCreated);
+}
+
+/** Sees to it that a stream ends some time after its answer, whatever its client does. */
+export function resetWhenAnswered(stream: ServerHttp2Stream): void {
+  stream.once("finish", () => {
+    if (!stream.readableEnded) setTimeout(endUnread, lingerMs, stream).unref();
+  });
 }
 
 /** Resets a stream that has been answered, when its client hasn't ended. */
@@ -40,7 +43,8 @@ function endUnread(stream: ServerHttp2Stream): void {
   else setTimeout(endUnread, lingerMs, stream).unref();
 }
 
-function dropEndlessTimeout(headers: IncomingHttpHeaders): void {
+/** Takes away a deadline that is too far to count. */
+export function dropEndlessTimeout(headers: IncomingHttpHeaders): void {
   const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(headers[timeoutHeader] ?? "")) ?? [];
   if (digits === undefined || unit === undefined) return;
   if (Number(digits) * (unitMs[unit] ?? 0) > maxTimeoutMs) delete headers[timeoutHeader];

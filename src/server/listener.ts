@@ -2,20 +2,19 @@
 // the limits that we want, and are handed to grpc-js.
 
 import { once } from "node:events";
-import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { createServer, type Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { streamingPaths } from "../rpc/services.ts";
 import type { Observer } from "../telemetry/observer.ts";
-import { tendStreams } from "./http2-streams.ts";
+import { type ConnectionLimits, Connections } from "./connections.ts";
 import { listenOnSocketFile, type SocketFile } from "./socket-file.ts";
 
-export interface ListenerOptions {
+export interface ListenerOptions extends ConnectionLimits {
   readonly socket: string;
   /** Descriptor of a socket that somebody bound for us; `socket` then only says where it is. */
   readonly inherited?: number | undefined;
-  /** Connections at the same time; more are closed at once. */
-  readonly maxConnections: number;
   /** Calls in flight on one connection; more wait at the client. */
   readonly maxConcurrentStreams: number;
 }
@@ -25,17 +24,15 @@ const keepaliveMs = 60_000;
 /** and closed when none came within this time: its client is stopped or gone. */
 const keepaliveTimeoutMs = 20_000;
 
-/** Connections of this process are numbered. */
-let lastConnection = 0;
+/** Connections over the limit that are told so; the kernel closes more than these. */
+const refusedAtOnce = 100;
 
 export class Listener {
   /** Services are added to it before `listen`. */
   readonly grpc: Server;
   readonly #options: ListenerOptions;
   readonly #net: NetServer;
-  /** Those that are open, by the name that they have as gRPC's peers. */
-  readonly #connections = new Map<string, Socket>();
-  readonly #endTending: () => void;
+  readonly #connections: Connections;
   #socketFile: SocketFile | undefined;
 
   constructor(options: ListenerOptions, observer: Observer) {
@@ -49,15 +46,11 @@ export class Listener {
       "grpc.enable_channelz": 0,
     });
     const injector = this.grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#connections = new Connections(options, streamingPaths, observer);
     this.#net = createServer((connection) => {
-      this.#name(connection);
-      injector.injectConnection(connection);
+      if (this.#connections.accept(connection)) injector.injectConnection(connection);
     });
-    this.#endTending = tendStreams((stream) => this.#connections.has(stream.session?.socket.remoteAddress ?? ""));
-    this.#net.maxConnections = options.maxConnections;
-    this.#net.on("drop", () => {
-      observer.event("warn", "connection refused: too many are open", { limit: options.maxConnections });
-    });
+    this.#net.maxConnections = options.maxConnections + refusedAtOnce;
     this.#net.on("error", (error) => observer.event("error", "accepting connections failed", { error: error.message }));
   }
 
@@ -91,15 +84,7 @@ export class Listener {
     await Promise.race([idle, late]);
     clearTimeout(timer);
     this.grpc.forceShutdown();
-    this.#endTending();
-  }
-
-  /** Gives a connection an address: a Unix socket's peer has none, by which to know its calls and streams. */
-  #name(connection: Socket): void {
-    const name = `unix:${++lastConnection}`;
-    Object.defineProperty(connection, "remoteAddress", { value: name });
-    this.#connections.set(name, connection);
-    connection.once("close", () => this.#connections.delete(name));
+    this.#connections.close();
   }
 }
 

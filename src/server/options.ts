@@ -53,6 +53,10 @@ export interface ServerOptions {
   readonly metricsAddress: MetricsAddress | undefined;
   /** Milliseconds from which on an operation is logged as slow; Infinity: none is. */
   readonly slowOperationMs: number;
+  /** Milliseconds that a client has to say that it speaks HTTP/2. */
+  readonly greetingMs: number;
+  /** Milliseconds that a client has to send a whole request, or to take a message of an answer. */
+  readonly slowClientMs: number;
   /** Milliseconds that calls in flight get to finish when the server stops. */
   readonly drainMs: number;
 }
@@ -84,5 +88,7 @@ export const defaultOptions: ServerOptions = {
   metrics: true,
   metricsAddress: undefined,
   slowOperationMs: 1_000,
+  greetingMs: 10_000,
+  slowClientMs: 300_000,
   drainMs: 10_000,
 };

@@ -32,6 +32,8 @@ export interface ServeFlags {
   readonly backgroundShare: number;
   readonly maxConnections: number;
   readonly maxConcurrentStreams: number;
+  readonly slowClientTimeoutMs: number;
+  readonly drainTimeoutMs: number;
   readonly logLevel: LogLevel;
   readonly slowOperationMs: number;
   readonly metrics: boolean;
@@ -53,6 +55,8 @@ function variableOf(option: Option): string {
 
 function settings(): Option[] {
   const cacheHelp = "documents that are kept in memory, of all databases together, in MiB; 0 for none";
+  const slowClientHelp = "time that a client has to send a whole request, or to take a message of an answer";
+  const drainHelp = "time that calls in flight get to end when the server stops";
   const socketHelp = `Unix socket to listen on, at most ${limits.socketPathBytes} bytes`;
   return [
     flag(
@@ -80,6 +84,8 @@ function settings(): Option[] {
       byDefault.maxConcurrentStreams,
       100_000,
     ),
+    number("--slow-client-timeout-ms <ms>", slowClientHelp, byDefault.slowClientMs, 86_400_000, 1_000),
+    number("--drain-timeout-ms <ms>", drainHelp, byDefault.drainMs, 3_600_000),
     ...observingFlags(),
   ];
 }
@@ -170,6 +176,8 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     backgroundShare,
     maxConnections,
     maxConcurrentStreams,
+    slowClientMs: flags.slowClientTimeoutMs,
+    drainMs: flags.drainTimeoutMs,
     metrics: flags.metrics,
     metricsAddress: flags.metricsAddress === undefined ? undefined : metricsAddress(flags.metricsAddress),
     slowOperationMs: flags.slowOperationMs === 0 ? Number.POSITIVE_INFINITY : flags.slowOperationMs,

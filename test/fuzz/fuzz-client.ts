@@ -54,7 +54,9 @@ export class FuzzClient {
   async step(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${this.doing}: no answer in ${stepMs} ms`)), stepMs);
+      const give = (): void =>
+        reject(new Error(`${this.doing}: no answer in ${stepMs} ms, ${this.#connectionState()}`));
+      timer = setTimeout(give, stepMs);
     });
     await Promise.race([this.#step(), late]).finally(() => clearTimeout(timer));
   }
@@ -80,6 +82,13 @@ export class FuzzClient {
 
   close(): void {
     this.#session?.destroy();
+  }
+
+  #connectionState(): string {
+    const session = this.#session;
+    if (session === undefined) return "no connection";
+    const { closed, destroyed, connecting, state } = session;
+    return JSON.stringify({ closed, destroyed, connecting, ...state });
   }
 
   /** Judges an answer. */

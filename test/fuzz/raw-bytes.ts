@@ -2,19 +2,8 @@
 
 import { createConnection } from "node:net";
 import type { Prng } from "../../src/platform/sim/prng.ts";
+import { frame, preface, types } from "../rpc/raw-frames.ts";
 import { randomBytes } from "./mutation.ts";
-
-export const preface: Buffer = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
-
-/** An HTTP/2 frame. RFC 9113, 4.1. */
-export function frame(type: number, flags: number, stream: number, content: Uint8Array = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(content.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, content]);
-}
 
 /** Says nonsense on a connection of its own, and leaves when the server hangs up or after a moment. */
 export async function talkNonsense(socket: string, random: Prng): Promise<void> {
@@ -36,7 +25,7 @@ function greeting(random: Prng): Buffer {
     case 1:
       return preface.subarray(0, random.below(preface.length));
     default:
-      return Buffer.concat([preface, frame(4, 0, 0)]);
+      return Buffer.concat([preface, frame(types.settings, 0, 0)]);
   }
 }
 

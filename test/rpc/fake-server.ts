@@ -51,7 +51,10 @@ export async function serverOver(t: TestContext, executor: Executor): Promise<Fa
   const socket = join(await temporaryDirectory(t), "s");
   const [health, logged] = [new HealthBoard(docdbServices), new Array<string>()];
   const observer = new Log("debug", (line) => logged.push(line));
-  const listener = new Listener({ socket, maxConnections: 10, maxConcurrentStreams: 100 }, observer);
+  const listener = new Listener(
+    { socket, maxConnections: 10, maxConcurrentStreams: 100, greetingMs: 10_000, slowClientMs: 60_000 },
+    observer,
+  );
   const environment = environmentOf(executor, observer);
   const { gate } = environment;
   addServices(listener.grpc, environment, health, () => Promise.reject(new Error("no descriptors here")));

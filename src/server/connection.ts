@@ -1,0 +1,110 @@
+// One connection: the streams on it, what they hold of our memory, and how long they make us wait.
+//
+// Invariants
+// 1. A request must be whole, and a message of an answer must be taken, within the time that a client has for it; then
+//    its stream is reset.
+// 2. What counts against the bounds of requests is counted from its arrival to the end of its stream, and for streams
+//    of requests to the end of the message.
+
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import { MessageMeter } from "./message-meter.ts";
+
+/** Bytes of requests that one connection, and all together, may hold. */
+export interface RequestBounds {
+  readonly connectionBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Requests below this size are let in whatever others hold. */
+const smallBytes = 64 * 1024;
+
+/** What all connections hold together. */
+export class HeldBytes {
+  bytes = 0;
+}
+
+interface TendedStream {
+  readonly meter: MessageMeter;
+  /** Whether the request is one message: then it isn't complete before the client ends its side. */
+  readonly oneRequest: boolean;
+  /** Since when the client has been due to send or to read something; undefined when it isn't. */
+  dueSinceMs: number | undefined;
+}
+
+export class Connection {
+  /** What gRPC calls the peer. */
+  readonly name: string;
+  readonly socket: Socket;
+  readonly #bounds: RequestBounds;
+  readonly #total: HeldBytes;
+  readonly #streams = new Map<ServerHttp2Stream, TendedStream>();
+  #heldBytes = 0;
+
+  constructor(name: string, socket: Socket, bounds: RequestBounds, total: HeldBytes) {
+    this.name = name;
+    this.socket = socket;
+    this.#bounds = bounds;
+    this.#total = total;
+  }
+
+  /** Streams that are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** Looks after a new stream until it closes. */
+  tend(stream: ServerHttp2Stream, oneRequest: boolean): void {
+    const tended: TendedStream = { meter: new MessageMeter(oneRequest), oneRequest, dueSinceMs: undefined };
+    this.#streams.set(stream, tended);
+    const push = stream.push.bind(stream);
+    // Where Node hands over what has arrived. A listener for `data` would set the stream flowing.
+    stream.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
+      if (chunk !== null) this.#arrived(stream, tended, chunk);
+      return push(chunk, encoding);
+    };
+    stream.on("drain", () => {
+      tended.dueSinceMs = undefined;
+    });
+    stream.once("close", () => {
+      this.#streams.delete(stream);
+      this.#hold(-tended.meter.held);
+    });
+  }
+
+  /** Resets the streams whose client has been due for `limitMs`; returns how many. */
+  endOverdue(nowMs: number, limitMs: number): number {
+    let ended = 0;
+    for (const [stream, tended] of this.#streams) {
+      const sending = tended.oneRequest ? !stream.readableEnded : tended.meter.held > 0;
+      if (!sending && stream.writableLength === 0) {
+        tended.dueSinceMs = undefined;
+        continue;
+      }
+      tended.dueSinceMs ??= nowMs;
+      if (nowMs - tended.dueSinceMs < limitMs) continue;
+      reset(stream);
+      ended++;
+    }
+    return ended;
+  }
+
+  #arrived(stream: ServerHttp2Stream, { meter }: TendedStream, chunk: Buffer): void {
+    const before = meter.held;
+    meter.take(chunk);
+    this.#hold(meter.held - before);
+    if (meter.held <= smallBytes) return;
+    const { connectionBytes, totalBytes } = this.#bounds;
+    if (this.#heldBytes > connectionBytes || this.#total.bytes > totalBytes) process.nextTick(reset, stream);
+  }
+
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#total.bytes += bytes;
+  }
+}
+
+/** Ends a stream in the way that gRPC's clients know as RESOURCE_EXHAUSTED. */
+function reset(stream: ServerHttp2Stream): void {
+  if (!stream.closed && !stream.destroyed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+}

@@ -1,0 +1,105 @@
+// What one connection may hold and how long it may make the server wait, over a real server.
+
+import { once } from "node:events";
+import { type ClientHttp2Stream, constants } from "node:http2";
+import test, { type ExecutionContext } from "ava";
+import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
+import { CreateDocumentRequest, DocumentServiceService, GetDocumentRequest } from "../../gen/docdb/v1/document.ts";
+import { HealthService } from "../../gen/health/v1/health.ts";
+import { call } from "../rpc/calls.ts";
+import { answerOf, framed, rawCall, rawSession, rawStream } from "../rpc/raw-client.ts";
+import { clientOf, serverIn, temporaryDirectory } from "./temporary-server.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+
+const get = DocumentServiceService.getDocument.path;
+const mebibyte = 1024 * 1024;
+
+async function socketOf(t: ExecutionContext, options: Partial<ServerOptions> = {}): Promise<string> {
+  return (await serverIn(t, await temporaryDirectory(t), options)).socket;
+}
+
+/** A message that says that it is so long, and its first bytes. */
+function beginning(lengthBytes: number, sentBytes: number): Buffer {
+  const bytes = framed(Buffer.alloc(sentBytes));
+  bytes.writeUInt32BE(lengthBytes, 1);
+  return bytes;
+}
+
+function resetCode(stream: ClientHttp2Stream): Promise<number> {
+  return answerOf(stream).then((answer) => answer.resetCode);
+}
+
+test("a stream that was answered is ended, when its client goes on sending", async (t) => {
+  const session = await rawSession(await socketOf(t));
+  const stream = rawStream(session, get, { "grpc-timeout": "10m" });
+  const headers = new Promise((resolve) => stream.once("response", resolve));
+  stream.removeAllListeners("end");
+  stream.resume();
+  await headers;
+  await once(stream, "close");
+  t.is(stream.rstCode, constants.NGHTTP2_NO_ERROR);
+  session.destroy();
+});
+
+test("a deadline of a thousand hours has not passed yet", async (t) => {
+  const session = await rawSession(await socketOf(t));
+  for (const timeout of ["1000H", "99999999H", "99999999S", "50000M", "1H"]) {
+    const request = GetDocumentRequest.encode(GetDocumentRequest.create({ database: "d", id: 1n })).finish();
+    const { reason } = await rawCall(session, get, request, { "grpc-timeout": timeout });
+    t.is(reason, "DATABASE_NOT_FOUND", timeout);
+  }
+  session.destroy();
+});
+
+test("requests that their client doesn't finish are ended in time, and a pipeline that is idle isn't", async (t) => {
+  const session = await rawSession(await socketOf(t, { slowClientMs: 400 }));
+  const idle = rawStream(session, DocumentServiceService.pipeline.path);
+  const idleEnd = answerOf(idle);
+  const silent = resetCode(rawStream(session, get));
+  const half = rawStream(session, get);
+  half.write(beginning(1_000, 10));
+  const halfMessage = rawStream(session, DocumentServiceService.pipeline.path);
+  halfMessage.write(beginning(1_000, 10));
+  const codes = await Promise.all([silent, resetCode(half), resetCode(halfMessage)]);
+  t.deepEqual(codes, Array(3).fill(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+  t.false(idle.closed);
+  idle.end();
+  t.is((await idleEnd).status, 0);
+  session.destroy();
+});
+
+test("an answer that its client doesn't read is given up in time", async (t) => {
+  const socket = await socketOf(t, { slowClientMs: 400 });
+  const client = clientOf(t, socket);
+  await call(client, DatabaseServiceService.createDatabase, { database: "d" });
+  const json = JSON.stringify("x".repeat(mebibyte));
+  await call(
+    client,
+    DocumentServiceService.createDocument,
+    CreateDocumentRequest.create({ database: "d", id: 1n, json }),
+  );
+  const session = await rawSession(socket);
+  const stream = rawStream(session, get);
+  stream.end(framed(GetDocumentRequest.encode(GetDocumentRequest.create({ database: "d", id: 1n })).finish()));
+  await once(stream, "response");
+  // Nobody reads: HTTP/2's window closes after 64 KiB.
+  await new Promise((resolve) => stream.once("close", resolve));
+  t.is(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  session.destroy();
+});
+
+test("a connection holds no more than 64 MiB of requests that aren't finished, and others go on", async (t) => {
+  const socket = await socketOf(t);
+  const session = await rawSession(socket);
+  const streams = Array.from({ length: 4 }, () => {
+    const stream = rawStream(session, get);
+    stream.write(beginning(31 * mebibyte, 30 * mebibyte));
+    return stream;
+  });
+  // The third one would be 90 MiB. Which of them it is, the network decides.
+  const code = await Promise.race(streams.map(resetCode));
+  t.is(code, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  t.true(streams.filter(({ closed }) => !closed).length >= 2);
+  t.is((await call(clientOf(t, socket), HealthService.check, { service: "" })).status, 1);
+  session.destroy();
+});
