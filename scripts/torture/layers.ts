@@ -9,6 +9,7 @@ import { runModel } from "../../test/model/model-run.ts";
 import { huntDefect, plantable } from "../../test/simulation/defect-hunt.ts";
 import { runTrial } from "../../test/simulation/damage-trial.ts";
 import { runEveryPoint } from "../../test/simulation/every-point.ts";
+import { runRequests } from "../../test/simulation/request-run.ts";
 import { runSeed } from "../../test/simulation/simulated-run.ts";
 import { runTrimRace } from "../../test/simulation/trim-race-run.ts";
 import { runSilentFaults } from "../../test/simulation/silent-faults-run.ts";
@@ -76,6 +77,13 @@ export const layers: readonly Layer[] = [
     size: 50_000,
     portion: 250,
     run: async (number) => await runSilentFaults(number),
+  },
+  {
+    name: "requests",
+    unit: "seeds",
+    size: 50_000,
+    portion: 100,
+    run: async (number) => ({ ...(await runRequests(number)) }),
   },
   {
     name: "exhaustive",

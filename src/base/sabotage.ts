@@ -68,6 +68,8 @@ export type Sabotage =
   | "validated-without-pending"
   /** The request table finds nothing: a repetition is applied again unless the first is still under way. */
   | "requests-not-recalled"
+  /** The commit of a transaction leaves no record of its request: a repetition after a restart disproves it. */
+  | "commit-leaves-no-record"
   /** The index snapshot leaves out the records of requests. */
   | "snapshot-without-requests"
   /** A compaction leaves the records of requests behind. */

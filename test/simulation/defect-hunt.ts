@@ -73,6 +73,7 @@ const hunts: Readonly<Record<HuntedDefect, Hunt>> = {
   "read-without-identity": { suite: "damage", runs: 1000 },
   "old-versions-reclaimed-early": { suite: "simulation", runs: 1000, quick: true },
   "requests-not-recalled": { suite: "requests", runs: 20, quick: true },
+  "commit-leaves-no-record": { suite: "requests", runs: 100, quick: true },
   "snapshot-without-requests": { suite: "requests", runs: 100, quick: true },
   "compaction-forgets-requests": { suite: "requests", runs: 100, quick: true },
   "validated-without-pending": { suite: "model", runs: 20, quick: true },

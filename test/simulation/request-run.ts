@@ -1,7 +1,8 @@
 // Requests with an id on a machine that crashes: clients append numbers to one document and store others as documents
 // of their own, and repeat requests of their own and of others, while they run, after crashes, after compactions. A
 // number that is there twice was applied twice; one that was acknowledged and isn't there is lost; and every repetition
-// must have the answer that the first had.
+// must have the answer that the first had. Commits of transactions are such requests too; of them a repetition may also
+// learn that they left nothing, and then their numbers must never be there.
 
 import { DocDBError, type ErrorCode } from "../../src/base/errors.ts";
 import type { Command, WriteOperation } from "../../src/engine/commands.ts";
@@ -26,17 +27,23 @@ const failures: readonly ErrorCode[] = [
 ];
 
 interface Request {
-  readonly command: Command<"writeDocument"> | Command<"batchWrite">;
+  readonly command: Command<"writeDocument"> | Command<"batchWrite"> | Command<"commitTransaction">;
   /** Numbers that it writes. */
   readonly numbers: readonly number[];
   /** What it was answered, as text; undefined while nobody knows. */
   answer: string | undefined;
 }
 
+/** The answer of a commit that conflicted, or is proven to have left nothing. */
+const nothing = "nothing";
+
 export interface RequestRunSummary {
   readonly crashes: number;
   readonly requests: number;
   readonly repetitions: number;
+  /** Commits of transactions that were applied, and that are proven to have left nothing. */
+  readonly commits: number;
+  readonly nothings: number;
 }
 
 class RequestRun {
@@ -103,7 +110,8 @@ class RequestRun {
     const { random } = this;
     for (let i = 0; i < operations; i++) {
       const dice = random.below(20);
-      if (dice < 9) await this.#send(engine, this.#newRequest());
+      if (dice < 6) await this.#send(engine, this.#newRequest());
+      else if (dice < 9) await this.#transaction(engine);
       else if (dice < 17) await this.#send(engine, random.pick(this.requests as [Request, ...Request[]]));
       else if (dice < 18) await this.#judge(engine);
       else await this.#upkeep(engine, dice === 18 ? "compactDatabase" : "checkpointDatabase");
@@ -129,6 +137,28 @@ class RequestRun {
     return this.#requestFor(command, first, second);
   }
 
+  /** A transaction that writes two numbers; its commit is a request like the others. */
+  async #transaction(engine: Engine): Promise<void> {
+    const [first, second] = [++this.#lastNumber, ++this.#lastNumber];
+    const isolation = this.random.pick(["serializable", "snapshot"] as const);
+    let transaction: string;
+    try {
+      ({ transaction } = await engine.execute({ op: "beginTransaction", database, isolation }));
+      for (const operation of [append(first), store(second)]) {
+        await engine.execute({ op: "writeDocument", database, operation, transaction });
+      }
+    } catch (error) {
+      if (!this.#tolerates(error)) throw error;
+      return;
+    }
+    const command = { op: "commitTransaction", database, transaction, requestId: `c${first}` } as const;
+    await this.#send(engine, this.#requestFor(command, first, second));
+  }
+
+  #tolerates(error: unknown): boolean {
+    return error instanceof DocDBError && this.faulty && failures.includes(error.code);
+  }
+
   #requestFor(command: Request["command"], ...numbers: number[]): Request {
     const known = this.requests.find((request) => request.command.requestId === command.requestId);
     if (known !== undefined) return known;
@@ -145,9 +175,11 @@ class RequestRun {
     try {
       answer = answerOf(await engine.execute(request.command));
     } catch (error) {
-      const tolerable = error instanceof DocDBError && this.faulty && failures.includes(error.code);
-      if (!tolerable) throw error;
-      return;
+      if (!leftNothing(error, request)) {
+        if (!this.#tolerates(error)) throw error;
+        return;
+      }
+      answer = nothing;
     }
     if (answer.includes("failed")) return;
     const before = known ?? request.answer;
@@ -159,7 +191,10 @@ class RequestRun {
 
   /** Every acknowledged number is there, and none is there twice. */
   async #judge(engine: Engine): Promise<void> {
-    const acknowledged = this.requests.filter(({ answer }) => answer !== undefined).flatMap(({ numbers }) => numbers);
+    const numbersOf = (requests: readonly Request[]): number[] => requests.flatMap((request) => request.numbers);
+    const answered = this.requests.filter(({ answer }) => answer !== undefined);
+    const acknowledged = numbersOf(answered.filter(({ answer }) => answer !== nothing));
+    const disproved = numbersOf(answered.filter(({ answer }) => answer === nothing));
     const page = { op: "listDocuments", database, collection: "", after: 0n, pageSize: 1000 } as const;
     const { items } = await engine.execute(page);
     const there = items.flatMap(({ json }) => JSON.parse(Buffer.from(json).toString()) as number | number[]);
@@ -167,6 +202,8 @@ class RequestRun {
     if (numbers.size !== there.length) throw new Violation(`a number was written twice: ${there.join()}`);
     const lost = acknowledged.find((number) => !numbers.has(number));
     if (lost !== undefined) throw new Violation(`${lost} was acknowledged and is lost`);
+    const risen = disproved.find((number) => numbers.has(number));
+    if (risen !== undefined) throw new Violation(`${risen} is there, of a transaction that left nothing`);
   }
 }
 
@@ -180,9 +217,17 @@ function store(number: number): WriteOperation {
   return { kind: "create", collection: "", id: 0n, json: Buffer.from(String(number)) };
 }
 
-type Answer = Awaited<ReturnType<typeof Engine.prototype.execute<"writeDocument" | "batchWrite">>>;
+/** Whether a commit's error tells that nothing was applied. */
+function leftNothing(error: unknown, { command }: Request): boolean {
+  if (command.op !== "commitTransaction" || !(error instanceof DocDBError)) return false;
+  const { code, metadata } = error;
+  return code === "TRANSACTION_CONFLICT" || (code === "TRANSACTION_NOT_FOUND" && metadata["outcome"] === "nothing");
+}
+
+type Answer = Awaited<ReturnType<typeof Engine.prototype.execute<Request["command"]["op"]>>>;
 
 function answerOf(answer: Answer): string {
+  if ("commitTimeMs" in answer) return `@${answer.version}`;
   if ("version" in answer) return `${answer.id}@${answer.version}`;
   return answer.outcomes.map((one) => (one.ok ? `${one.value.id}@${one.value.version}` : "failed")).join();
 }
@@ -198,5 +243,10 @@ export async function runRequests(seed: number): Promise<RequestRunSummary> {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     throw new Violation(`requests, seed ${seed}: ${reason}\n${run.machine.trace.slice(-40).join("\n")}`);
   }
-  return { crashes, requests: run.requests.length, repetitions: run.repetitions };
+  const commits = run.requests.filter(
+    ({ command, answer }) => command.op === "commitTransaction" && answer !== undefined,
+  );
+  const nothings = commits.filter(({ answer }) => answer === nothing).length;
+  const { requests, repetitions } = run;
+  return { crashes, requests: requests.length, repetitions, commits: commits.length - nothings, nothings };
 }

@@ -60,7 +60,8 @@ export async function commitTransaction(
     const commitTimeMs = path.clock.now();
     const mutations = transaction.mutationsAt(commitTimeMs);
     if (mutations.length > 0) {
-      if (request !== undefined) mutations.push(requestMutation(request, [], commitTimeMs));
+      if (request !== undefined && !sabotaged("commit-leaves-no-record"))
+        mutations.push(requestMutation(request, [], commitTimeMs));
       const { version, done } = path.commit(mutations, context?.times);
       context?.releaseSlot?.();
       await done;
