@@ -57,7 +57,8 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError("It must be a whole number from 1.");
 }
 
-function parseDuration(text: string): number {
+/** Reads a time with its unit, in milliseconds, for options. */
+export function parseDuration(text: string): number {
   const [, amount = "", unit = ""] = /^(\d{1,9})(ms|s|m|)$/.exec(text) ?? [];
   if (amount !== "") return Number(amount) * (unitsMs[unit] ?? 1);
   throw new InvalidArgumentError("It must be a time such as 500ms, 30s or 2m.");

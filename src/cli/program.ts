@@ -17,6 +17,7 @@ import { addListCommand } from "./list-command.ts";
 import { asDocDBError, endWithReader, sayError } from "./output.ts";
 import { addPatchCommand } from "./patch-command.ts";
 import { addStatsCommand } from "./stats-command.ts";
+import { addTopCommand } from "./top-command.ts";
 import { addUpdateCommand } from "./update-command.ts";
 import { addUpkeepCommands } from "./upkeep-commands.ts";
 import { addVerifyCommand } from "./verify-command.ts";
@@ -54,6 +55,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
   addDeleteCommand(program);
   addListCommand(program);
   addStatsCommand(program);
+  addTopCommand(program);
   addImportCommand(program);
   addExportCommand(program);
   addUpkeepCommands(program);

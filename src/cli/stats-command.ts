@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { DatabaseStats, ErrorCount, ServerStats } from "../client/index.ts";
 import { type ConnectionOptions, withClient, withConnection } from "./connection-options.ts";
 import { print } from "./output.ts";
-import { printTable } from "./table.ts";
+import { bytes, printTable, share } from "./table.ts";
 
 export function addStatsCommand(program: Command): void {
   const command = program
@@ -98,15 +98,4 @@ function openedRows(opened: NonNullable<DatabaseStats["opened"]>): string[][] {
 
 function upkeep(time: Date | undefined, durationMs: number | undefined): string {
   return time === undefined ? "" : `, at ${time.toISOString()} in ${(durationMs ?? 0).toFixed(0)} ms`;
-}
-
-/** A size as people read it. */
-function bytes(count: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  const unit = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), units.length - 1);
-  return `${(count / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
-}
-
-function share(part: number, whole: number): string {
-  return whole === 0 ? "0 %" : `${Math.round((part / whole) * 100)} %`;
 }

@@ -1,5 +1,6 @@
 // The way in: a connection to a server, to one of its databases or to all of them.
 
+import { OperationsServiceService } from "../../gen/docdb/v1/operations.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DocDBError } from "../base/errors.ts";
 import { type CallOptions, Connection } from "./connection.ts";
@@ -63,6 +64,11 @@ export class Client implements AsyncDisposable {
   /** Tells how the server and its databases are; with `database` only that one. DATABASE_NOT_FOUND. */
   stats(options: CallOptions & { readonly database?: string | undefined } = {}): Promise<ServerStats> {
     return getStats(this.#connection, options.database ?? "", options);
+  }
+
+  /** The server's metrics in Prometheus' text format: see docs/metrics.md. */
+  async metrics(options: CallOptions = {}): Promise<string> {
+    return (await this.#connection.read(OperationsServiceService.getMetrics, {}, options)).text;
   }
 
   /** Waits for the calls that run, and closes the connection. */
