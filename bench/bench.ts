@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { coldStart } from "./cold-start.ts";
+import { manyDatabases } from "./databases.ts";
 import { fairness } from "./fairness.ts";
 import { figures, isWanted } from "./figures.ts";
 import { redisClient } from "./redis-contender.ts";
@@ -30,6 +31,8 @@ try {
     show(await soak(settings, directory));
   } else if (settings.mode === "fairness") {
     show(await fairness(settings, directory));
+  } else if (settings.mode === "databases") {
+    show(await manyDatabases(settings, directory));
   } else {
     console.log(withRedis ? `Redis ${redis}, appendfsync always, ioredis over a Unix socket` : withoutRedis(redis));
     show(await figures(settings, directory, withRedis));

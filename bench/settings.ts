@@ -2,13 +2,14 @@
 
 import { parseArgs } from "node:util";
 
-const modes = ["figures", "soak", "fairness"] as const;
+const modes = ["figures", "soak", "fairness", "databases"] as const;
 
 export type Mode = (typeof modes)[number];
 
 export interface Settings {
   /**
    * `figures`: the table. `soak`: the mixed workload for a long time. `fairness`: databases beside each other.
+   * `databases`: a thousand of them.
    */
   readonly mode: Mode;
   /** Parts of names: a measurement runs when its name contains one of them; all of them with none. */
@@ -29,7 +30,7 @@ export interface Settings {
   readonly verbose: boolean;
 }
 
-export const usage = `npm run bench -- [figures | soak | fairness] [options]
+export const usage = `npm run bench -- [figures | soak | fairness | databases] [options]
 
   --only <text>        measurements whose name contains this; may be given more than once. Names are
                        get-1, get-64, get-256, create-1, create-64, create-256, batch, mixed, scan, cold-start

@@ -67,6 +67,8 @@ export const errorKinds = {
   SNAPSHOT_TOO_OLD: { status: "ABORTED", category: "transient" },
   /** As many scans and transactions are open as may be. */
   TOO_MANY_SNAPSHOTS: { status: "RESOURCE_EXHAUSTED", category: "transient" },
+  /** As many databases are open and in use as may be: another one can't be opened now. */
+  DATABASE_LIMIT: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   QUEUE_FULL: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   MEMORY_LIMIT: { status: "RESOURCE_EXHAUSTED", category: "transient" },
   DOCUMENT_TOO_LARGE: { status: "RESOURCE_EXHAUSTED", category: "validation" },

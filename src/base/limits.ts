@@ -16,6 +16,8 @@ export interface Limits {
   readonly nameBytes: number;
   /** Bytes of one commit: twice a message, and far below what the formats can say. */
   readonly commitBytes: number;
+  /** Milliseconds that a call waits for a database to be opened while as many are open and in use as may be. */
+  readonly openWaitMs: number;
   /** Collections of one database: the index keeps a table for each. */
   readonly collections: number;
   /** Bytes of one request or response message: a document of the largest size and what surrounds it. */
@@ -65,6 +67,7 @@ export const limits: Limits = {
   patchOperations: 1_000,
   commitBytes: 64 * 1024 * 1024,
   nameBytes: 64,
+  openWaitMs: 10_000,
   collections: 10_000,
   messageBytes: 32 * 1024 * 1024,
   pageDocuments: 1_000,

@@ -1,7 +1,7 @@
 // docdb stats: how a server and its databases are.
 
 import type { Command } from "commander";
-import type { DatabaseStats, ErrorCount, ServerStats } from "../client/index.ts";
+import type { DatabaseStats, ErrorCount, PoolStats, ServerStats } from "../client/index.ts";
 import { type ConnectionOptions, withClient, withConnection } from "./connection-options.ts";
 import { print } from "./output.ts";
 import { bytes, printTable, share } from "./table.ts";
@@ -30,13 +30,14 @@ Examples:
   });
 }
 
-function printServer({ server, scheduler, memory, fsyncMode, databases, errors }: ServerStats): void {
+function printServer({ server, pool, scheduler, memory, fsyncMode, databases, errors }: ServerStats): void {
   const { version, processId, startTime, nodeVersion, connections, residentBytes, eventLoopDelayP99Ms } = server;
   printTable([
     ["server", `DocDB ${version}, process ${processId} on Node.js ${nodeVersion}, since ${startTime.toISOString()}`],
     ["data", `${server.dataDirectory}, fsync ${fsyncMode}`],
     ["memory", `${bytes(residentBytes)} resident, ${bytes(memory.usedBytes)} accounted for`],
     ["connections", `${connections}, event loop late by ${eventLoopDelayP99Ms.toFixed(1)} ms (p99)`],
+    ...poolRows(pool),
     ["slots", `${scheduler.slotsBusy} of ${scheduler.slots} busy, ${scheduler.queued} calls wait`],
     ["calls", `${scheduler.executed} executed, ${scheduler.rejected} rejected, ${scheduler.dropped} dropped`],
   ]);
@@ -51,6 +52,19 @@ function printServer({ server, scheduler, memory, fsyncMode, databases, errors }
     print("");
     printTable([["ERROR", "COUNT", "PER SECOND", "LAST", "MESSAGE"], ...errors.codes.map(errorRow)]);
   }
+}
+
+function poolRows(pool: PoolStats): string[][] {
+  const { databases, open, readOnly, failed, maxOpen, waiting, toRecover } = pool;
+  const bound = maxOpen === 0 ? "" : ` of ${maxOpen} at most`;
+  const opened = `${pool.opens} opened, ${pool.openFailures} could not be`;
+  const closed = `${pool.idleCloses} closed when idle, ${pool.evictions} to make room`;
+  const rows = [
+    ["databases", `${databases}: ${open + readOnly} open${bound}, ${readOnly} of them read-only; ${failed} failed`],
+    ["openings", `${opened}, ${closed}, ${waiting} wait`],
+  ];
+  if (toRecover > 0) rows.push(["recovery", `${toRecover} databases are yet to be recovered since the start`]);
+  return rows;
 }
 
 function databaseRow({ name, state, queued, opened }: DatabaseStats): string[] {

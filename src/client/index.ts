@@ -19,7 +19,7 @@ export { JsonText, jsonText } from "./json-text.ts";
 export { type JsonPatchOperation, type JsonPath, type Patch, PatchOperations } from "./patch.ts";
 export type { RequestIdOption } from "./request-ids.ts";
 export type { ScanOptions } from "./scan.ts";
-export type { DatabaseStats, ErrorCount, OpenDatabaseStats, ServerStats } from "./stats.ts";
+export type { DatabaseStats, ErrorCount, OpenDatabaseStats, PoolStats, ServerStats } from "./stats.ts";
 export type { Precondition } from "./precondition.ts";
 export type { Finding, Severity, VerifyProgress } from "./verify.ts";
 export { type Isolation, Transaction, type TransactionOptions } from "./transaction.ts";

@@ -6,6 +6,7 @@ import {
   type ErrorCount as WireErrorCount,
   FsyncMode,
   type GetStatsResponse,
+  type PoolStats as WirePool,
   OperationsServiceService as Rpcs,
 } from "../../gen/docdb/v1/operations.ts";
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
@@ -26,13 +27,7 @@ export interface ServerStats {
     readonly eventLoopDelayP99Ms: number;
     readonly dataDirectory: string;
   };
-  /** Databases by state, all of them. */
-  readonly pool: {
-    readonly databases: number;
-    readonly open: number;
-    readonly readOnly: number;
-    readonly failed: number;
-  };
+  readonly pool: PoolStats;
   readonly scheduler: {
     readonly slots: number;
     readonly slotsBusy: number;
@@ -52,6 +47,25 @@ export interface ServerStats {
   /** Those asked for, by name. */
   readonly databases: readonly DatabaseStats[];
   readonly errors: { readonly categories: readonly ErrorCount[]; readonly codes: readonly ErrorCount[] };
+}
+
+export interface PoolStats {
+  /** Databases that exist, and of those the ones in each state; the others are closed. */
+  readonly databases: number;
+  readonly open: number;
+  readonly readOnly: number;
+  readonly failed: number;
+  /** Databases that may be open at once; 0: no bound. */
+  readonly maxOpen: number;
+  /** Databases that calls wait for, because as many are open as may be. */
+  readonly waiting: number;
+  /** Databases that were not closed in good order, and that the start has yet to recover. */
+  readonly toRecover: number;
+  /** Since the start of the server: openings, those that failed, and what was closed by itself and why. */
+  readonly opens: number;
+  readonly openFailures: number;
+  readonly idleCloses: number;
+  readonly evictions: number;
 }
 
 export interface DatabaseStats {
@@ -111,6 +125,22 @@ export interface ErrorCount {
   readonly lastMessage: string;
 }
 
+function poolFrom(pool: WirePool | undefined): PoolStats {
+  return {
+    databases: pool?.databases ?? 0,
+    open: pool?.open ?? 0,
+    readOnly: pool?.readOnly ?? 0,
+    failed: pool?.failed ?? 0,
+    maxOpen: pool?.maxOpen ?? 0,
+    waiting: pool?.waiting ?? 0,
+    toRecover: pool?.toRecover ?? 0,
+    opens: Number(pool?.opens ?? 0),
+    openFailures: Number(pool?.openFailures ?? 0),
+    idleCloses: Number(pool?.idleCloses ?? 0),
+    evictions: Number(pool?.evictions ?? 0),
+  };
+}
+
 /** Asks for the statistics with those of one database, or of all with an empty name. */
 export async function getStats(connection: Connection, database: string, options: CallOptions): Promise<ServerStats> {
   const wire = await connection.read(Rpcs.getStats, { database }, options);
@@ -126,12 +156,7 @@ export async function getStats(connection: Connection, database: string, options
       eventLoopDelayP99Ms: spanOf(server?.eventLoopDelayP99) ?? 0,
       dataDirectory: server?.dataDirectory ?? "",
     },
-    pool: {
-      databases: pool?.databases ?? 0,
-      open: pool?.open ?? 0,
-      readOnly: pool?.readOnly ?? 0,
-      failed: pool?.failed ?? 0,
-    },
+    pool: poolFrom(pool),
     scheduler: {
       slots: scheduler?.slots ?? 0,
       slotsBusy: scheduler?.slotsBusy ?? 0,

@@ -1,33 +1,55 @@
 // A database's place in the engine: opened on first use by whoever comes first, shared by all who use it, closed only
-// when nobody does.
+// when nobody does. How many are open at once, and which one gives way, is the pool's business.
 
 import { DocDBError } from "../base/errors.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import type { DatabaseInfo, DatabaseState } from "./commands.ts";
 import type { Database } from "./database.ts";
+import type { DatabasePool, Occupation, Resident } from "./database-pool.ts";
 import type { DatabaseStats } from "./engine-stats.ts";
 
-export class DatabaseSlot {
+/** What slots need of their engine. */
+export interface SlotHost {
+  readonly clock: Clock;
+  readonly pool: DatabasePool;
+  /** Opens the database's files. */
+  readonly open: (slot: DatabaseSlot) => Promise<Database>;
+  readonly onState: (info: DatabaseInfo) => void;
+}
+
+/** How a database is used: `long` work has no end in sight, and nobody waits for it who wants its place. */
+export interface Use {
+  readonly long: boolean;
+  /** Called before it is waited for the disk to open or close the database, or for others to give way. */
+  readonly onWait: () => void;
+}
+
+const shortUse: Use = { long: false, onWait: () => undefined };
+
+export class DatabaseSlot implements Resident {
   readonly entry: CatalogEntry;
-  readonly #open: (slot: DatabaseSlot) => Promise<Database>;
-  readonly #onState: (info: DatabaseInfo) => void;
+  readonly #host: SlotHost;
   #opening: Promise<Database> | undefined;
   #database: Database | undefined;
   #users = 0;
+  #longUsers = 0;
+  #lastUsedMs = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
+  /** The one that is under way must close the database, whatever that takes away from whom. */
+  #mustClose = false;
   /** Why nobody may use the database any more. */
   #refusal: (() => DocDBError) | undefined;
   #failure: Error | undefined;
 
-  constructor(
-    entry: CatalogEntry,
-    open: (slot: DatabaseSlot) => Promise<Database>,
-    onState: (info: DatabaseInfo) => void,
-  ) {
+  constructor(entry: CatalogEntry, host: SlotHost) {
     this.entry = entry;
-    this.#open = open;
-    this.#onState = onState;
+    this.#host = host;
+  }
+
+  get name(): string {
+    return this.entry.name;
   }
 
   get info(): DatabaseInfo {
@@ -44,20 +66,31 @@ export class DatabaseSlot {
     return this.#database;
   }
 
-  /** The database, while it is open and may be used. What it is asked for must not wait. */
-  get inUse(): Database | undefined {
-    return this.#closing === undefined && this.#refusal === undefined ? this.#database : undefined;
+  /** The database, if it is open and may be used: for a use that ends in this turn. */
+  useNow(): Database | undefined {
+    if (this.#closing !== undefined || this.#refusal !== undefined) return undefined;
+    this.#lastUsedMs = this.#host.clock.monotonicMs();
+    return this.#database;
+  }
+
+  get lastUsedMs(): number {
+    return this.#lastUsedMs;
+  }
+
+  get occupation(): Occupation {
+    const database = this.#database;
+    const isSettled = database !== undefined && this.#closing === undefined;
+    if (!isSettled || this.#longUsers > 0 || isKeptOpen(database)) return "held";
+    if (this.#users > 0) return "commands";
+    return database.hasUpkeep ? "upkeep" : "idle";
   }
 
   get stats(): DatabaseStats {
     return { info: this.info, opened: this.#database?.stats };
   }
 
-  /**
-   * Runs `work` on the open database, opening it if need be. `onWait` is called before it waits for the disk to open or
-   * close the database.
-   */
-  async use<T>(work: (database: Database) => Promise<T>, onWait: () => void = () => undefined): Promise<T> {
+  /** Runs `work` on the open database, opening it if need be. DATABASE_LIMIT when too many others are in use. */
+  async use<T>(work: (database: Database) => Promise<T>, { long, onWait }: Use = shortUse): Promise<T> {
     while (this.#closing !== undefined) {
       onWait();
       await this.#closing.catch(() => undefined);
@@ -66,12 +99,16 @@ export class DatabaseSlot {
     // Damaged files don't mend by themselves: whoever wants another try closes or opens the database explicitly.
     if (this.#failure instanceof DocDBError && this.#failure.code === "DATABASE_CORRUPT") throw this.#failure;
     this.#users++;
+    if (long) this.#longUsers++;
     try {
       if (this.#database === undefined) onWait();
       return await work(this.#database ?? (await this.#opened()));
     } finally {
+      this.#lastUsedMs = this.#host.clock.monotonicMs();
+      if (long) this.#longUsers--;
       this.#users--;
       if (this.#users === 0) this.#onIdle?.();
+      this.#host.pool.released();
     }
   }
 
@@ -83,15 +120,20 @@ export class DatabaseSlot {
 
   /** Waits until nobody uses the database, then closes it. The next use opens it again. */
   close(): Promise<void> {
-    this.#closing ??= this.#close().finally(() => {
-      this.#closing = undefined;
-    });
-    return this.#closing;
+    this.#mustClose = true;
+    this.stopLongWork();
+    return this.#closeOnce();
+  }
+
+  /** Closes the database when its commands have ended, unless they left a transaction or a snapshot open. */
+  giveWay(): Promise<void> {
+    return this.#closeOnce();
   }
 
   /** From now on every use, also one that waits already, is refused with this error; undefined lifts that again. */
   refuse(refusal: (() => DocDBError) | undefined): void {
     this.#refusal = refusal;
+    if (refusal !== undefined) this.#host.pool.withdraw(this, refusal());
   }
 
   /** Asks work of the open database that may take long to end soon. */
@@ -101,11 +143,18 @@ export class DatabaseSlot {
 
   /** Tells the listener the present state. */
   report(): void {
-    this.#onState(this.info);
+    this.#host.onState(this.info);
+  }
+
+  #closeOnce(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = undefined;
+      this.#mustClose = false;
+    });
+    return this.#closing;
   }
 
   async #close(): Promise<void> {
-    this.stopLongWork();
     if (this.#users > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
@@ -113,9 +162,10 @@ export class DatabaseSlot {
       this.#onIdle = undefined;
     }
     const database = this.#database;
+    if (database !== undefined && isKeptOpen(database) && !this.#mustClose) return;
     this.#database = undefined;
     this.#failure = undefined;
-    await database?.close();
+    if (database !== undefined) await this.#host.pool.close(this, () => database.close());
     this.report();
   }
 
@@ -126,9 +176,13 @@ export class DatabaseSlot {
     return this.#opening;
   }
 
-  async #openNow(): Promise<Database> {
+  #openNow(): Promise<Database> {
+    return this.#host.pool.open(this, () => this.#openFiles());
+  }
+
+  async #openFiles(): Promise<Database> {
     try {
-      this.#database = await this.#open(this);
+      this.#database = await this.#host.open(this);
       this.#failure = undefined;
       return this.#database;
     } catch (error) {
@@ -138,6 +192,11 @@ export class DatabaseSlot {
       this.report();
     }
   }
+}
+
+/** Whether closing the database now would take something away from somebody, or its state from an operator. */
+function isKeptOpen({ isHeld, readOnly }: Database): boolean {
+  return isHeld || readOnly !== undefined;
 }
 
 /** The error for a database that isn't there. */

@@ -69,6 +69,16 @@ export class Database {
     return this.#store.readOnly;
   }
 
+  /** Whether somebody has a transaction or a snapshot open. */
+  get isHeld(): boolean {
+    return this.transactions.count > 0 || this.#store.snapshotStats.snapshots > 0;
+  }
+
+  /** Whether a compaction or a round of the scrubber is under way. */
+  get hasUpkeep(): boolean {
+    return this.#store.upkeep.isCompacting || this.#store.healing.isScrubbing;
+  }
+
   /** What scrubbing and healing do here. */
   get healing(): Healing {
     return this.#store.healing;

@@ -12,6 +12,7 @@ import { Meters } from "../telemetry/meters.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import type { DatabaseInfo } from "./commands.ts";
+import { DatabasePool } from "./database-pool.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -49,6 +50,10 @@ export interface EngineOptions {
   readonly cacheBytes?: number;
   /** What the upkeep of all databases shares; whoever queues requests tells it of them. */
   readonly background?: Background | undefined;
+  /** Databases open at the same time; the one used least recently gives way to another. Default 100. */
+  readonly maxOpenDatabases?: number;
+  /** Milliseconds after its last use at which a database is closed; 0 for never. Default 300,000. */
+  readonly idleCloseMs?: number;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -61,6 +66,7 @@ export interface DeletedDatabase {
 /** What all databases of an engine share. */
 export interface Shared {
   readonly background: Background;
+  readonly pool: DatabasePool;
   readonly scrubPacer: Pacer;
   readonly cache: PayloadCache;
   readonly meters: Meters;
@@ -68,10 +74,15 @@ export interface Shared {
 
 /** What all databases of an engine share, by its options. */
 export function sharedBy(options: EngineOptions): Shared {
-  const scrubPacer = new Pacer(options.platform.clock, options.scrubBytesPerSecond ?? 8 * mebibyte);
-  const background = options.background ?? new Background(options.platform.clock);
-  const cache = new PayloadCache(options.cacheBytes ?? 128 * mebibyte);
-  return { background, scrubPacer, cache, meters: options.meters ?? new Meters() };
+  const { clock } = options.platform;
+  const { maxOpenDatabases: maxOpen = 100, idleCloseMs = 300_000 } = options;
+  return {
+    pool: new DatabasePool(clock, { maxOpen, idleCloseMs }),
+    background: options.background ?? new Background(clock),
+    scrubPacer: new Pacer(clock, options.scrubBytesPerSecond ?? 8 * mebibyte),
+    cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte),
+    meters: options.meters ?? new Meters(),
+  };
 }
 
 /** How one database is kept. */

@@ -4,6 +4,7 @@
 import type { CacheStats } from "../storage/payload-cache.ts";
 import type { StoreStats } from "../storage/store-stats.ts";
 import type { DatabaseInfo } from "./commands.ts";
+import type { DatabasePool, PoolCounts } from "./database-pool.ts";
 
 export interface EngineStats {
   /** Databases by state, all of them. */
@@ -14,11 +15,16 @@ export interface EngineStats {
   readonly databases: readonly DatabaseStats[];
 }
 
-export interface PoolStats {
+export interface PoolStats extends PoolCounts {
   readonly databases: number;
   readonly open: number;
   readonly readOnly: number;
   readonly failed: number;
+  readonly maxOpen: number;
+  /** Databases that wait for a place. */
+  readonly waiting: number;
+  /** Databases that were not closed in good order and that the start has yet to recover. */
+  readonly toRecover: number;
 }
 
 export interface DatabaseStats {
@@ -37,7 +43,9 @@ export interface OpenDatabaseStats extends StoreStats {
   readonly quarantined: number;
 }
 
-export function poolStats(databases: readonly DatabaseInfo[]): PoolStats {
+export function poolStats(databases: readonly DatabaseInfo[], pool: DatabasePool, toRecover: number): PoolStats {
   const count = (state: DatabaseInfo["state"]): number => databases.filter((info) => info.state === state).length;
-  return { databases: databases.length, open: count("open"), readOnly: count("read_only"), failed: count("failed") };
+  const byState = { open: count("open"), readOnly: count("read_only"), failed: count("failed") };
+  const { maxOpen, waiting, counts } = pool;
+  return { databases: databases.length, ...byState, maxOpen, waiting, toRecover, ...counts };
 }

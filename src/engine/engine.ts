@@ -6,12 +6,11 @@
 import { DocDBError } from "../base/errors.ts";
 import { checkName } from "../base/names.ts";
 import { carefulPlatform } from "../platform/careful-file-system.ts";
-import { isErrno } from "../platform/file-io.ts";
-import type { FileSystem, Lock, Platform } from "../platform/platform.ts";
+import type { Lock, Platform } from "../platform/platform.ts";
 import { diskError } from "../storage/disk-errors.ts";
 import { createStore } from "../storage/create-store.ts";
 import type { StoreOptions } from "../storage/store-options.ts";
-import { Catalog, type CatalogEntry } from "./catalog.ts";
+import type { Catalog, CatalogEntry } from "./catalog.ts";
 import {
   asCommand,
   type Command,
@@ -24,13 +23,14 @@ import {
   type Page,
   type Result,
 } from "./commands.ts";
+import { takeDataDirectory } from "./data-directory.ts";
 import { Database } from "./database.ts";
 import { refuseForeignFiles, removeFiles } from "./database-files.ts";
-import { databaseNotFound, DatabaseSlot } from "./database-slot.ts";
-import { makeDirectory, syncPath } from "./directory.ts";
+import { databaseNotFound, DatabaseSlot, type SlotHost } from "./database-slot.ts";
 import { type EngineOptions, type Shared, sharedBy, storeOptionsOf } from "./engine-options.ts";
 import { type EngineStats, poolStats } from "./engine-stats.ts";
-import { runInDatabase } from "./run-command.ts";
+import { isLong, runInDatabase } from "./run-command.ts";
+import { StartRecovery } from "./start-recovery.ts";
 
 export class Engine implements Executor {
   readonly #options: EngineOptions;
@@ -38,6 +38,8 @@ export class Engine implements Executor {
   readonly #catalog: Catalog;
   readonly #slots = new Map<string, DatabaseSlot>();
   readonly #shared: Shared;
+  readonly #slotHost: SlotHost;
+  readonly #recovery: StartRecovery;
   #lastAdministration: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
@@ -46,47 +48,34 @@ export class Engine implements Executor {
     this.#lock = lock;
     this.#catalog = catalog;
     this.#shared = sharedBy(options);
+    const { pool } = this.#shared;
+    this.#slotHost = {
+      clock: this.#clock,
+      pool,
+      open: (slot) => this.#openFiles(slot),
+      onState: options.onDatabaseState ?? (() => undefined),
+    };
+    this.#recovery = new StartRecovery(options, pool);
     for (const entry of catalog.entries) if (entry.state === "ready") this.#addSlot(entry);
   }
 
   /**
-   * Takes the data directory and loads its catalog; databases open on first use.
+   * Takes the data directory and loads its catalog; databases open on first use, or by `recover`.
    * ALREADY_RUNNING when another process has the directory, DATABASE_CORRUPT when the catalog is damaged.
    */
   static async open(given: EngineOptions): Promise<Engine> {
     const options = { ...given, platform: carefulPlatform(given.platform) };
-    const { directory, platform } = options;
-    await makeDirectory(platform.fs, directory);
-    const lock = await takeLock(platform.fs, directory);
-    try {
-      const catalog = await Catalog.load(platform.fs, directory);
-      await makeDirectory(platform.fs, `${directory}/data`);
-      await makeDirectory(platform.fs, `${directory}/wal`);
-      // What an earlier process renamed and was killed over may not be durable: build on nothing that can still be
-      // undone.
-      await syncPath(platform.fs, `${directory}/data`);
-      for (const folder of ["data", "wal"]) await platform.fs.syncDirectory(`${directory}/${folder}`);
-      await lookForBackup(options);
-      for (const entry of catalog.entries) {
-        if (entry.state === "ready") continue;
-        options.observer.event("info", "removing what is left of a database", {
-          database: entry.name,
-          was: entry.state,
-        });
-        try {
-          await removeFiles(platform.fs, directory, entry.name);
-          await catalog.remove(entry);
-        } catch (error) {
-          // The others must not suffer; whoever creates a database of this name comes back to it.
-          const where = `removing what is left of database ${entry.name}`;
-          options.observer.failure(where, DocDBError.from(diskError("Its files are still there", error)));
-        }
-      }
-      return new Engine(options, lock, catalog);
-    } catch (error) {
-      await lock.release();
-      throw error;
-    }
+    const { lock, catalog } = await takeDataDirectory(options);
+    return new Engine(options, lock, catalog);
+  }
+
+  /**
+   * Opens the databases that were not closed in good order, so that nobody has to wait for their recovery later; what
+   * can't be opened is `failed` then. They serve meanwhile: a first use doesn't wait for its turn. Ends when all have
+   * been tried, or the engine is closed.
+   */
+  recover(): Promise<void> {
+    return this.#recovery.run([...this.#slots.values()]);
   }
 
   /** All databases with their states, by name. */
@@ -104,7 +93,8 @@ export class Engine implements Executor {
     const infos = this.databases();
     const slots = database === "" ? infos.map((info) => this.#slot(info.database)) : [this.#slot(database)];
     const cache = this.#shared.cache.stats;
-    return { pool: poolStats(infos), cache, databases: slots.map((slot) => slot.stats) };
+    const pool = poolStats(infos, this.#shared.pool, this.#recovery.left);
+    return { pool, cache, databases: slots.map((slot) => slot.stats) };
   }
 
   async execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>> {
@@ -118,7 +108,7 @@ export class Engine implements Executor {
   /** Answers a read at once when it needs neither the disk nor anybody's turn; undefined when `execute` must do it. */
   readNow(command: Command<"getDocument">): DocumentRecord | undefined {
     if (this.#closed !== undefined || command.transaction !== undefined) return undefined;
-    return this.#slots.get(command.database.toLowerCase())?.inUse?.reader.getNow(command.collection, command.id);
+    return this.#slots.get(command.database.toLowerCase())?.useNow()?.reader.getNow(command.collection, command.id);
   }
 
   /** Asks work that may take long, such as compactions, to end soon: the server is about to stop. */
@@ -133,6 +123,8 @@ export class Engine implements Executor {
   }
 
   async #close(): Promise<void> {
+    this.#recovery.stop();
+    this.#shared.pool.stop();
     for (const slot of this.#slots.values()) slot.refuse(shuttingDown);
     await this.#lastAdministration;
     for (const slot of this.#slots.values()) slot.refuse(shuttingDown);
@@ -145,7 +137,7 @@ export class Engine implements Executor {
     const releaseSlot = (): void => context?.releaseSlot?.();
     switch (command.op) {
       case "createDatabase":
-        return this.#administer(() => this.#create(command.database, "must be new"), releaseSlot);
+        return this.#createDatabase(command.database, releaseSlot);
       case "openDatabase":
         return this.#openDatabase(command.database, command.createIfMissing, releaseSlot);
       case "closeDatabase":
@@ -160,10 +152,11 @@ export class Engine implements Executor {
         return Promise.resolve(this.#list(command.after, command.pageSize));
       case "closeSnapshot":
         this.#slots.get(command.database.toLowerCase())?.opened?.snapshots.close(command.snapshot);
+        this.#shared.pool.released();
         return Promise.resolve({});
       default: {
         const run = (database: Database): Promise<Result> => runInDatabase(database, command, this.#clock, context);
-        return this.#slot(command.database).use(run, releaseSlot);
+        return this.#slot(command.database).use(run, { long: isLong(command), onWait: releaseSlot });
       }
     }
   }
@@ -180,8 +173,7 @@ export class Engine implements Executor {
   }
 
   #addSlot(entry: CatalogEntry): DatabaseSlot {
-    const onState = this.#options.onDatabaseState ?? (() => undefined);
-    const slot = new DatabaseSlot(entry, (self) => this.#openFiles(self), onState);
+    const slot = new DatabaseSlot(entry, this.#slotHost);
     this.#slots.set(entry.name.toLowerCase(), slot);
     return slot;
   }
@@ -205,11 +197,18 @@ export class Engine implements Executor {
     return result;
   }
 
-  async #create(name: string, existing: "must be new" | "is fine"): Promise<DatabaseInfo> {
+  /** A new database is opened at once, unless another would have to give way to it: nobody needs it yet. */
+  async #createDatabase(name: string, releaseSlot: () => void): Promise<DatabaseInfo> {
+    const slot = await this.#administer(() => this.#create(name, "must be new"), releaseSlot);
+    if (this.#shared.pool.hasRoom) await slot.open();
+    return slot.info;
+  }
+
+  async #create(name: string, existing: "must be new" | "is fine"): Promise<DatabaseSlot> {
     checkName("database", name);
     const known = this.#slots.get(name.toLowerCase());
     if (known !== undefined) {
-      if (existing === "is fine") return known.info;
+      if (existing === "is fine") return known;
       const message = `There is a database ${known.entry.name} already (names are unique without regard to case).`;
       throw new DocDBError("DATABASE_EXISTS", message, { metadata: { database: known.entry.name } });
     }
@@ -231,9 +230,7 @@ export class Engine implements Executor {
         .catch(() => undefined);
       throw diskError(`Database ${name} was not created`, error);
     }
-    const slot = this.#addSlot(await this.#catalog.setState(adding, "ready"));
-    await slot.open();
-    return slot.info;
+    return this.#addSlot(await this.#catalog.setState(adding, "ready"));
   }
 
   /** Removes what a creation left whose last step failed: the catalog on disk may call it ready already. */
@@ -285,7 +282,8 @@ export class Engine implements Executor {
     };
     if (name !== "") {
       const slot = this.#slot(name);
-      return { databases: [await slot.use((database) => Promise.resolve(statsOf(slot, database)), releaseSlot)] };
+      const stats = (database: Database): Promise<HealingStats> => Promise.resolve(statsOf(slot, database));
+      return { databases: [await slot.use(stats, { long: false, onWait: releaseSlot })] };
     }
     const slots = [...this.#slots.keys()].sort().map((key) => this.#slot(key));
     return { databases: slots.flatMap((slot) => (slot.opened === undefined ? [] : [statsOf(slot, slot.opened)])) };
@@ -305,23 +303,4 @@ function shuttingDown(): DocDBError {
 function halfDeleted(database: string): DocDBError {
   const message = `The deletion of database ${database} failed half-way. Delete it again, or restart the server.`;
   return new DocDBError("IO_ERROR", message, { metadata: { database } });
-}
-
-/** A backup that isn't there is no reason not to serve, but whoever named it should hear of it before it is needed. */
-async function lookForBackup({ backupDirectory, platform, observer }: EngineOptions): Promise<void> {
-  if (backupDirectory === undefined) return;
-  const there = await platform.fs.exists(`${backupDirectory}/data`).catch(() => false);
-  if (there) return;
-  const message = "the backup directory has no readable directory `data`: no document can be healed from it";
-  observer.event("warn", message, { backupDirectory });
-}
-
-async function takeLock(fs: FileSystem, directory: string): Promise<Lock> {
-  try {
-    return await fs.lock(`${directory}/LOCK`);
-  } catch (error) {
-    if (!isErrno(error, "ELOCKED")) throw error;
-    const message = `Another DocDB server uses the data directory ${directory}. Stop it, or choose another directory.`;
-    throw new DocDBError("ALREADY_RUNNING", message, { cause: error, metadata: { directory } });
-  }
 }

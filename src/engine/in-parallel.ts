@@ -1,15 +1,16 @@
-// Many reads for one command: some at a time, each with an outcome of its own.
+// Many pieces of work, such as the reads of one command: some at a time, each with an outcome of its own.
 
 import { DocDBError } from "../base/errors.ts";
 import type { Outcome } from "./commands.ts";
 
-/** Pieces of work under way at the same time for one command. */
-const atOnce = 32;
+/** Reads under way at the same time for one command. */
+const readsAtOnce = 32;
 
-/** Runs `work` for every item, some at a time; an operating error becomes the item's outcome. */
+/** Runs `work` for every item, `atOnce` at a time; an operating error becomes the item's outcome. */
 export async function inParallel<T, R>(
   items: readonly T[],
   work: (item: T, i: number) => Promise<R>,
+  atOnce: number = readsAtOnce,
 ): Promise<Outcome<R>[]> {
   const outcomes: Outcome<R>[] = new Array<Outcome<R>>(items.length);
   let next = 0;

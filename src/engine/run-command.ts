@@ -20,6 +20,11 @@ type AdministrativeCommand =
 /** Commands that run inside one database. */
 export type DatabaseCommand = Command<Exclude<CommandName, AdministrativeCommand>>;
 
+/** Whether a command may take as long as its database is large: it has no end in sight. */
+export function isLong({ op }: DatabaseCommand): boolean {
+  return op === "compactDatabase" || op === "healDatabase" || op === "verifyDatabase";
+}
+
 export async function runInDatabase(
   database: Database,
   command: DatabaseCommand,

@@ -11,13 +11,14 @@ import {
   type GetStatsResponse,
   type Limits as WireLimits,
   type MemoryStats as WireMemory,
+  type PoolStats as WirePool,
   type SchedulerStats as WireScheduler,
   type ServerStats as WireServer,
   type WalStats as WireWal,
 } from "../../gen/docdb/v1/operations.ts";
 import { limits } from "../base/limits.ts";
 import type { EngineOptions } from "../engine/engine-options.ts";
-import type { DatabaseStats, EngineStats, OpenDatabaseStats } from "../engine/engine-stats.ts";
+import type { DatabaseStats, EngineStats, OpenDatabaseStats, PoolStats } from "../engine/engine-stats.ts";
 import type { ErrorCount } from "../telemetry/error-tracker.ts";
 import type { ProcessFigures, ServerFigures } from "./server-figures.ts";
 import { stateOnWire } from "./database-service.ts";
@@ -34,7 +35,7 @@ export function statsOnWire(figures: ServerFigures): GetStatsResponse {
   const { engine, fsyncMode, errors, queuedFor } = figures;
   return {
     server: serverOnWire(figures.process),
-    pool: { ...engine.pool, maxOpen: 0 },
+    pool: poolOnWire(engine.pool),
     scheduler: schedulerOnWire(figures),
     memory: memoryOnWire(engine),
     cache: cacheOnWire(engine.cache),
@@ -51,6 +52,16 @@ function serverOnWire({ startTimeMs, residentBytes, eventLoopDelayP99Ms, ...rest
     startTime: timestampOf(startTimeMs),
     residentBytes: BigInt(residentBytes),
     eventLoopDelayP99: durationOf(eventLoopDelayP99Ms),
+  };
+}
+
+function poolOnWire({ opens, failures, idleCloses, evictions, ...now }: PoolStats): WirePool {
+  return {
+    ...now,
+    opens: BigInt(opens),
+    openFailures: BigInt(failures),
+    idleCloses: BigInt(idleCloses),
+    evictions: BigInt(evictions),
   };
 }
 

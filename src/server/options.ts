@@ -35,6 +35,10 @@ export interface ServerOptions {
   readonly scrubBytesPerSecond: number;
   /** Bytes of documents that are kept in memory, of all databases together; 0 for none. */
   readonly cacheBytes: number;
+  /** Databases that may be open at the same time. */
+  readonly maxOpenDatabases: number;
+  /** Milliseconds after its last use at which a database is closed; 0 for never. */
+  readonly idleCloseMs: number;
   /** Commands that execute at the same time. */
   readonly slots: number;
   /** Commands that may wait for one database. */
@@ -79,6 +83,8 @@ export const defaultOptions: ServerOptions = {
   scrubIntervalMs: 3_600_000,
   scrubBytesPerSecond: 8 * mebibyte,
   cacheBytes: 128 * mebibyte,
+  maxOpenDatabases: 100,
+  idleCloseMs: 5 * 60_000,
   slots: 4,
   queuePerDatabase: 4_096,
   queueTotal: 16_384,

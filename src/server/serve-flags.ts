@@ -26,6 +26,8 @@ export interface ServeFlags {
   readonly scrubIntervalMs: number;
   readonly scrubRateMb: number;
   readonly cacheMb: number;
+  readonly maxOpenDatabases: number;
+  readonly idleCloseMinutes: number;
   readonly slots: number;
   readonly queuePerDatabase: number;
   readonly queueTotal: number;
@@ -39,6 +41,8 @@ export interface ServeFlags {
   readonly metrics: boolean;
   readonly metricsAddress?: string;
 }
+
+const minuteMs = 60_000;
 
 /** The exit code for a command line that makes no sense. */
 const usageExitCode = 2;
@@ -76,6 +80,7 @@ function settings(): Option[] {
     ...storageFlags(),
     ...healingFlags(),
     number("--cache-mb <mib>", cacheHelp, byDefault.cacheBytes / mebibyte, 1_048_576, 0),
+    ...poolFlags(),
     ...schedulerFlags(),
     number("--max-connections <n>", "connections at the same time", byDefault.maxConnections, 100_000),
     number(
@@ -125,6 +130,16 @@ function schedulerFlags(): Option[] {
   ];
 }
 
+/** Which databases are open. */
+function poolFlags(): Option[] {
+  const maxHelp = "databases open at the same time; the one used least recently gives way to another";
+  const idleHelp = "minutes after its last use at which a database is closed; 0 for never";
+  return [
+    number("--max-open-databases <n>", maxHelp, byDefault.maxOpenDatabases, 100_000),
+    number("--idle-close-minutes <n>", idleHelp, byDefault.idleCloseMs / minuteMs, 10_000, 0),
+  ];
+}
+
 /** How damaged documents are found and healed. */
 function healingFlags(): Option[] {
   const backupHelp = "copy of the data directory, from which damaged documents are healed; it is only read";
@@ -170,6 +185,8 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     scrubIntervalMs: flags.scrubIntervalMs,
     scrubBytesPerSecond: flags.scrubRateMb * mebibyte,
     cacheBytes: flags.cacheMb * mebibyte,
+    maxOpenDatabases: flags.maxOpenDatabases,
+    idleCloseMs: flags.idleCloseMinutes * minuteMs,
     slots,
     queuePerDatabase,
     queueTotal,

@@ -1,6 +1,7 @@
 // The composition root: builds everything that a server is, from the platform up, and takes it down in order.
 //
-// Start: data directory (its lock first), scheduler, services, socket. Stop: no new connections and no new calls,
+// Start: data directory (its lock first), scheduler, services, socket; then, while it serves, the recovery of databases
+// that were not closed in good order. Stop: no new connections and no new calls,
 // health says so, calls in flight end, databases are checkpointed and closed, the lock is released.
 
 import { readFile } from "node:fs/promises";
@@ -74,6 +75,8 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     scrubIntervalMs: options.scrubIntervalMs,
     scrubBytesPerSecond: options.scrubBytesPerSecond,
     cacheBytes: options.cacheBytes,
+    maxOpenDatabases: options.maxOpenDatabases,
+    idleCloseMs: options.idleCloseMs,
     onDatabaseState: ({ database, state }) => {
       health.setDatabase(database, state);
       if (state === "deleted") calls.databases.forget(database);
@@ -125,6 +128,7 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
   }
   gate.open();
   health.setServing(true);
+  void engine.recover();
 
   const stop = async (): Promise<void> => {
     health.setServing(false);

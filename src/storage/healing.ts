@@ -99,6 +99,11 @@ export class Healing {
     this.#firstChecks = this.#checkEach(damaged);
   }
 
+  /** Whether a round of the scrubber is under way. */
+  get isScrubbing(): boolean {
+    return this.#scrubber.isRunning;
+  }
+
   /** Whether long work is to end. */
   get stopped(): boolean {
     return this.#stopped;

@@ -75,6 +75,17 @@ export class IndexShard {
     return this.#words.byteLength;
   }
 
+  /** The earliest create time of an entry, in milliseconds; infinite without any. */
+  get earliestMs(): number {
+    const words = this.#words;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let base = 0; base < words.length; base += wordsPerSlot) {
+      if ((words[base + 5] as number) === 0) continue;
+      earliest = Math.min(earliest, (words[base + 7] as number) * two32 + (words[base + 6] as number));
+    }
+    return earliest;
+  }
+
   get(low: number, high: number): IndexEntry | undefined {
     if (this.#capacity === 0) return undefined;
     const base = this.#probe(low, high);

@@ -41,6 +41,11 @@ export class IndexTable {
     return this.#sum((shard) => shard.liveRecordBytes);
   }
 
+  /** The earliest create time of an entry, in milliseconds; infinite without any. Looks at every one. */
+  get earliestMs(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#shards.map((shard) => shard.earliestMs));
+  }
+
   /** Bytes of memory that the slots take. */
   get memoryBytes(): number {
     return this.#sum((shard) => shard.memoryBytes);

@@ -2,9 +2,10 @@
 // the same outcome instead of being applied again. A record is found by the 64-bit hash of its request's key, which is
 // the id of the record; the key itself is in its content.
 //
-// Two tables make the while: new records go into the young one. When that has been filled for `requestRetentionMs`, or
-// is full, it becomes the old one, and the old one is forgotten as a whole. So a record is kept for at least that long,
-// as long as no more than `requestsKept` come after it, and at most twice as long while requests come.
+// Two tables make the while: new records go into the young one. When its first record is `requestRetentionMs` old, or
+// it is full, it becomes the old one, and the old one is forgotten as a whole. So a record is kept for at least that
+// long, as long as no more than `requestsKept` come after it, and at most twice as long while requests come. What an
+// opening found is kept for that long from then on; a database that is opened again and again forgets all the same.
 
 import { limits } from "../base/limits.ts";
 import type { IndexEntry, Parity } from "./index-shard.ts";
@@ -17,8 +18,10 @@ export class RequestTable {
   #young: IndexTable;
   #old: IndexTable;
   #youngCount: number;
-  /** No record of the young table came before; undefined until the clock was asked. */
-  #youngSinceMs: number | undefined;
+  /** No record of the young table came before; infinite until the clock was asked, if there is none. */
+  #youngSinceMs: number;
+  /** The first look at the clock: what recovery found had been there before. */
+  #openedMs: number | undefined;
   /** No record of this time or later has been forgotten; undefined until something is forgotten here. */
   #completeSinceMs: number | undefined;
 
@@ -26,6 +29,7 @@ export class RequestTable {
     this.#young = young;
     this.#old = old;
     this.#youngCount = young.live;
+    this.#youngSinceMs = young.earliestMs;
   }
 
   /** Both tables, the young one first: one that is walked through in this order misses nothing that ages meanwhile. */
@@ -54,6 +58,7 @@ export class RequestTable {
     const known = this.get(low, high);
     if (known !== undefined && known.version >= version) return;
     if (this.#young.get(low, high) === undefined) this.#youngCount++;
+    this.#youngSinceMs = Math.min(this.#youngSinceMs, createTimeMs);
     const { offset, length, parity } = place;
     this.#young.set(low, high, { offset, length, parity, version, createTimeMs, deleted: false });
   }
@@ -68,12 +73,12 @@ export class RequestTable {
 
   /** Forgets what has been kept long enough. */
   expire(nowMs: number): void {
-    // What recovery found counts from the first look at the clock.
-    this.#youngSinceMs ??= nowMs;
-    const age = nowMs - this.#youngSinceMs;
-    if (age < limits.requestRetentionMs && this.#youngCount < limits.requestsKept) return;
+    this.#openedMs ??= nowMs;
+    if (this.#youngSinceMs === Number.POSITIVE_INFINITY) this.#youngSinceMs = nowMs;
+    if (nowMs - this.#youngSinceMs < limits.requestRetentionMs && this.#youngCount < limits.requestsKept) return;
     // Nothing came into the young table after its time: in twice that time all of it has been kept long enough.
-    const keepsYoung = age < 2 * limits.requestRetentionMs;
+    const knownMs = nowMs - Math.max(this.#youngSinceMs, this.#openedMs);
+    const keepsYoung = knownMs < 2 * limits.requestRetentionMs;
     this.#completeSinceMs = keepsYoung ? this.#youngSinceMs : nowMs - limits.requestRetentionMs;
     this.#old = keepsYoung ? this.#young : new IndexTable();
     this.#young = new IndexTable();

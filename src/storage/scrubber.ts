@@ -54,6 +54,10 @@ export class Scrubber {
     this.#options = options;
   }
 
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   start(random: Randomness): void {
     this.#schedule((this.#options.intervalMs * (random.u32() + 1)) / 2 ** 32);
   }

@@ -74,6 +74,10 @@ export class Upkeep {
     this.#compactLater = new Later(clock, () => this.#compactIfDue());
   }
 
+  get isCompacting(): boolean {
+    return this.#compacting !== undefined;
+  }
+
   get dataFileStats(): DataFileStats {
     const { data, index } = this.#parts;
     const { bytes } = data;

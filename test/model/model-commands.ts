@@ -21,6 +21,8 @@ import type { DatabaseModel } from "./database-model.ts";
 export type ModelCommand = AsyncCommand<DatabaseModel, SimulatedEngine>;
 
 const database = "d";
+/** Milliseconds after which the database is closed when nobody uses it. */
+export const idleCloseMs = 10_000;
 const collectionNames = ["", "users", "orders"] as const;
 const droppable = ["users", "orders"] as const;
 
@@ -70,8 +72,9 @@ function atomicBatch(operations: readonly WriteOperation[]): ModelCommand {
   return command(`atomic [${operations.map(describe).join(", ")}]`, async (model, real) => {
     const asked = { op: "batchWrite", database, operations, atomic: true } as const;
     const trial = model.copy();
+    // Operations see the ones before them under the version that the batch will have, which the model can't tell.
+    if (operations.some((operation) => namesVersionAfter(model.version, operation))) return;
     for (const operation of operations) {
-      // Operations see the ones before them, under the version that the batch will have: no precondition names it.
       const refusal = trial.refusalOf(operation);
       if (refusal !== undefined) return demand("an atomic batch", await real.codeOf(asked), refusal);
       trial.apply(operation, -1);
@@ -85,6 +88,10 @@ function atomicBatch(operations: readonly WriteOperation[]): ModelCommand {
     for (const operation of operations) applied.apply(operation, version ?? 0);
     model.become(applied);
   });
+}
+
+function namesVersionAfter(version: number, { precondition }: WriteOperation): boolean {
+  return precondition !== undefined && "version" in precondition && precondition.version > version;
 }
 
 function batchOfSingles(operations: readonly WriteOperation[]): ModelCommand {
@@ -181,6 +188,11 @@ export async function demandAll(model: DatabaseModel, real: SimulatedEngine): Pr
   }
 }
 
+/** Makes the only open database give way. */
+async function useAnother(real: SimulatedEngine): Promise<void> {
+  await real.run({ op: "openDatabase", database: "other", createIfMissing: true });
+}
+
 function describe({ kind, collection, id }: WriteOperation): string {
   return `${kind} ${collection}/${id}`;
 }
@@ -225,6 +237,8 @@ export const commands: Arbitrary<ModelCommand>[] = weighted([
   [2, constantFrom(...droppable).map(createCollection)],
   [1, tuple(constantFrom(...droppable), boolean()).map(([name, force]) => dropCollection(name, force))],
   [2, constantFrom("checkpointDatabase", "compactDatabase", "closeDatabase").map(invisible)],
+  [1, constant(boot("nobody comes for a while", (real) => real.machine.advance(2 * idleCloseMs)))],
+  [1, constant(boot("another database takes the place", useAnother))],
   [1, constant(boot("restart", (real) => real.restart()))],
   [1, constant(boot("crash", (real) => real.crash()))],
   [1, constant(boot("crash and lose the index snapshot", (real) => real.crashWithoutSnapshot()))],

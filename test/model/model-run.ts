@@ -3,18 +3,20 @@
 import { assert, asyncModelRun, asyncProperty, commands as sequences } from "fast-check";
 import { engineWithDatabase } from "../engine/simulated-engine.ts";
 import { DatabaseModel } from "./database-model.ts";
-import { commands, demandAll } from "./model-commands.ts";
+import { commands, demandAll, idleCloseMs } from "./model-commands.ts";
 
 /** Commands of the longest run. */
 const longest = 60;
 
-/** Small files, so that every run sees segments, checkpoints and compactions come and go. */
+/** Small files and little time and room, so that every run sees segments, checkpoints, compactions and databases go. */
 const settings = {
   segmentBytes: 3000,
   checkpointBytes: 8000,
   keepSegments: 1,
   compactionBytes: 4000,
   compactionDeadRatio: 0.3,
+  idleCloseMs,
+  maxOpenDatabases: 1,
 } as const;
 
 /** Draws and does this many runs; throws with the shortest sequence of commands that fails, and the seed. */

@@ -17,6 +17,7 @@ const refusals: readonly ErrorCode[] = [
   "DISK_FULL",
   "MEMORY_LIMIT",
   "DATABASE_READ_ONLY",
+  "DATABASE_LIMIT",
 ];
 
 /** Answers that can come only from a failing disk. */
@@ -130,6 +131,7 @@ async function tolerate(options: ClientOptions, work: () => Promise<unknown>): P
   try {
     await work();
   } catch (error) {
+    if (error instanceof DocDBError && error.code === "DATABASE_LIMIT") return;
     const damaged = options.rotten && error instanceof DocDBError && error.code === "DOCUMENT_CORRUPT";
     if (!damaged && (!options.faulty || error instanceof Violation)) throw error;
   }

@@ -32,6 +32,13 @@ interface FailingFiles {
   readonly probability: number;
 }
 
+interface PoolSettings {
+  readonly maxOpenDatabases: number;
+  readonly idleCloseMs: number;
+  /** Whether each boot recovers the databases in the background. */
+  readonly recovers: boolean;
+}
+
 type FileSettings = Pick<EngineOptions, "segmentBytes" | "checkpointBytes" | "keepSegments">;
 
 interface Run {
@@ -42,6 +49,7 @@ interface Run {
   /** Set in a part of the runs on a disk that works: bits flip between boots. */
   readonly rot: BitRot | undefined;
   readonly files: FileSettings;
+  readonly pool: PoolSettings;
   faulty: boolean;
 }
 
@@ -65,7 +73,8 @@ export async function runSeed(seed: number): Promise<RunSummary> {
   const faulty = random.below(3) === 0;
   const chance = new Prng(seed, 101);
   const rot = !faulty && chance.below(4) === 0 ? new BitRot(machine, chance) : undefined;
-  const run: Run = { machine, random, mode, models, rot, faulty, files: drawFiles(random) };
+  const pool = drawPool(new Prng(seed, 102));
+  const run: Run = { machine, random, mode, models, rot, faulty, files: drawFiles(random), pool };
   let crashes = 0;
   try {
     for (let boots = 2 + random.below(4); boots > 0; boots--) {
@@ -89,6 +98,14 @@ export async function runSeed(seed: number): Promise<RunSummary> {
 function drawFiles(random: Prng): FileSettings {
   const segmentBytes = random.pick([800, 2000, 4096] as const);
   return { segmentBytes, checkpointBytes: random.pick([2500, 6000] as const), keepSegments: random.below(2) };
+}
+
+/**
+ * In a part of the runs databases are closed all the time: when idle for a moment, or because another needs the place.
+ */
+function drawPool(random: Prng): PoolSettings {
+  const maxOpenDatabases = random.below(3) === 0 ? 1 : 100;
+  return { maxOpenDatabases, idleCloseMs: random.pick([0, 1, 300_000] as const), recovers: random.below(2) === 0 };
 }
 
 /** One boot that may end in a crash. */
@@ -127,6 +144,8 @@ async function session(run: Run, operations: number): Promise<void> {
     fsyncMode: run.mode,
     fsyncIntervalMs: 5,
     ...run.files,
+    maxOpenDatabases: run.pool.maxOpenDatabases,
+    idleCloseMs: run.pool.idleCloseMs,
     compactionBytes: 4000,
     compactionDeadRatio: 0.3,
     snapshotAgeMs: 500,
@@ -134,11 +153,19 @@ async function session(run: Run, operations: number): Promise<void> {
     cacheBytes: run.files.keepSegments === 0 ? 0 : 20_000,
     scrubIntervalMs: run.rot === undefined ? 0 : 20,
   });
+  const recovering = run.pool.recovers ? engine.recover() : Promise.resolve();
   try {
-    await Promise.all([...run.models].map(([name, model]) => work(run, engine, name, model, operations)));
+    const all = [...run.models].map(([name, model]) => work(run, engine, name, model, operations).catch(unlessFull));
+    await Promise.all(all);
   } finally {
     await engine.close();
+    await recovering;
   }
+}
+
+/** A database that found no place while another was busy for long was not used: there is nothing to judge. */
+function unlessFull(error: unknown): void {
+  if (!(error instanceof DocDBError && error.code === "DATABASE_LIMIT")) throw error;
 }
 
 async function work(run: Run, engine: Engine, database: string, model: CommitModel, operations: number): Promise<void> {

@@ -100,7 +100,7 @@ export interface CreateDatabaseRequest {
 
 /** CreateDatabaseResponse describes the new database. */
 export interface CreateDatabaseResponse {
-  /** The database as it is now: open and empty. */
+  /** The database as it is now: empty, and open unless as many databases are open as may be. */
   database: Database | undefined;
 }
 
@@ -1190,6 +1190,8 @@ export const Database: MessageFns<Database> = {
  * - INVALID_ARGUMENT (INVALID_NAME, INVALID_REQUEST): a bad name, or a field that is missing or makes no sense;
  * - RESOURCE_EXHAUSTED (QUEUE_FULL, MEMORY_LIMIT): too much waits already, nothing was done, RetryInfo says when to
  *   retry;
+ * - RESOURCE_EXHAUSTED (DATABASE_LIMIT): the database is closed, and as many others are open and in use as may be;
+ *   nothing was done, RetryInfo says when to retry;
  * - UNAVAILABLE (SERVER_STARTING, SHUTTING_DOWN): the server doesn't take work now, nothing was done;
  * - DEADLINE_EXCEEDED or CANCELLED: the message says whether nothing happened or the outcome is unknown;
  * - UNIMPLEMENTED (NOT_IMPLEMENTED): this version of the server doesn't have the RPC, or a field that was set, yet;

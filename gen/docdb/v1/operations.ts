@@ -321,6 +321,18 @@ export interface PoolStats {
   failed: number;
   /** Databases that may be open at once; the one used least recently gives way to another. 0: no bound. */
   maxOpen: number;
+  /** Databases that calls wait for to be opened, because as many are open as may be. */
+  waiting: number;
+  /** Databases that were not closed in good order, and that the start has yet to recover. They can be used already. */
+  toRecover: number;
+  /** Databases opened since the start of the server. */
+  opens: bigint;
+  /** Attempts to open a database that failed. */
+  openFailures: bigint;
+  /** Databases closed because nobody used them for a while. */
+  idleCloses: bigint;
+  /** Databases closed to make room for another. */
+  evictions: bigint;
 }
 
 /** SchedulerStats describes the queues and the slots in which requests are executed. */
@@ -1386,7 +1398,19 @@ export const ErrorCount: MessageFns<ErrorCount> = {
 };
 
 function createBasePoolStats(): PoolStats {
-  return { databases: 0, open: 0, readOnly: 0, failed: 0, maxOpen: 0 };
+  return {
+    databases: 0,
+    open: 0,
+    readOnly: 0,
+    failed: 0,
+    maxOpen: 0,
+    waiting: 0,
+    toRecover: 0,
+    opens: 0n,
+    openFailures: 0n,
+    idleCloses: 0n,
+    evictions: 0n,
+  };
 }
 
 export const PoolStats: MessageFns<PoolStats> = {
@@ -1405,6 +1429,36 @@ export const PoolStats: MessageFns<PoolStats> = {
     }
     if (message.maxOpen !== 0) {
       writer.uint32(40).uint32(message.maxOpen);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(48).uint32(message.waiting);
+    }
+    if (message.toRecover !== 0) {
+      writer.uint32(56).uint32(message.toRecover);
+    }
+    if (message.opens !== 0n) {
+      if (BigInt.asUintN(64, message.opens) !== message.opens) {
+        throw new globalThis.Error("value provided for field message.opens of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.opens);
+    }
+    if (message.openFailures !== 0n) {
+      if (BigInt.asUintN(64, message.openFailures) !== message.openFailures) {
+        throw new globalThis.Error("value provided for field message.openFailures of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.openFailures);
+    }
+    if (message.idleCloses !== 0n) {
+      if (BigInt.asUintN(64, message.idleCloses) !== message.idleCloses) {
+        throw new globalThis.Error("value provided for field message.idleCloses of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.idleCloses);
+    }
+    if (message.evictions !== 0n) {
+      if (BigInt.asUintN(64, message.evictions) !== message.evictions) {
+        throw new globalThis.Error("value provided for field message.evictions of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.evictions);
     }
     return writer;
   },
@@ -1462,6 +1516,54 @@ export const PoolStats: MessageFns<PoolStats> = {
             message.maxOpen = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.toRecover = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.opens = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.openFailures = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.idleCloses = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.evictions = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1489,6 +1591,24 @@ export const PoolStats: MessageFns<PoolStats> = {
         : isSet(object.max_open)
         ? globalThis.Number(object.max_open)
         : 0,
+      waiting: isSet(object.waiting) ? globalThis.Number(object.waiting) : 0,
+      toRecover: isSet(object.toRecover)
+        ? globalThis.Number(object.toRecover)
+        : isSet(object.to_recover)
+        ? globalThis.Number(object.to_recover)
+        : 0,
+      opens: isSet(object.opens) ? BigInt(object.opens) : 0n,
+      openFailures: isSet(object.openFailures)
+        ? BigInt(object.openFailures)
+        : isSet(object.open_failures)
+        ? BigInt(object.open_failures)
+        : 0n,
+      idleCloses: isSet(object.idleCloses)
+        ? BigInt(object.idleCloses)
+        : isSet(object.idle_closes)
+        ? BigInt(object.idle_closes)
+        : 0n,
+      evictions: isSet(object.evictions) ? BigInt(object.evictions) : 0n,
     };
   },
 
@@ -1509,6 +1629,24 @@ export const PoolStats: MessageFns<PoolStats> = {
     if (message.maxOpen !== 0) {
       obj.maxOpen = Math.round(message.maxOpen);
     }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.toRecover !== 0) {
+      obj.toRecover = Math.round(message.toRecover);
+    }
+    if (message.opens !== 0n) {
+      obj.opens = message.opens.toString();
+    }
+    if (message.openFailures !== 0n) {
+      obj.openFailures = message.openFailures.toString();
+    }
+    if (message.idleCloses !== 0n) {
+      obj.idleCloses = message.idleCloses.toString();
+    }
+    if (message.evictions !== 0n) {
+      obj.evictions = message.evictions.toString();
+    }
     return obj;
   },
 
@@ -1522,6 +1660,16 @@ export const PoolStats: MessageFns<PoolStats> = {
     message.readOnly = object.readOnly ?? 0;
     message.failed = object.failed ?? 0;
     message.maxOpen = object.maxOpen ?? 0;
+    message.waiting = object.waiting ?? 0;
+    message.toRecover = object.toRecover ?? 0;
+    message.opens = (object.opens !== undefined && object.opens !== null) ? BigInt(object.opens) : 0n;
+    message.openFailures = (object.openFailures !== undefined && object.openFailures !== null)
+      ? BigInt(object.openFailures)
+      : 0n;
+    message.idleCloses = (object.idleCloses !== undefined && object.idleCloses !== null)
+      ? BigInt(object.idleCloses)
+      : 0n;
+    message.evictions = (object.evictions !== undefined && object.evictions !== null) ? BigInt(object.evictions) : 0n;
     return message;
   },
 };

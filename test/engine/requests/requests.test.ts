@@ -174,7 +174,7 @@ test("an outcome is kept for ten minutes at least, and forgotten after twice tha
 });
 
 test("a compaction gives back the space of outcomes that nobody needs any more", async (t) => {
-  const db = await engineWithDatabase();
+  const db = await engineWithDatabase({ idleCloseMs: 0 });
   for (let i = 0; i < 50; i++) await db.run(write(update(1n, "1"), `r${i}`));
   const bytes = async (): Promise<number> => {
     await db.run({ op: "compactDatabase", database: "d" });
