@@ -36,7 +36,7 @@ export function rawClient({ socket, database, pipeline: pipelining }: Target): R
 
   const call = <Request, Response>(rpc: Rpc<Request, Response>, request: Request, deadlineMs: number) => {
     const deadline = Date.now() + deadlineMs;
-    const facts: CallFacts = { kind: "write", method: rpc.path, socket };
+    const facts: CallFacts = { kind: "write", method: rpc.path, socket, headers: {} };
     const pipelined = pipelinedRpcs.get(rpc);
     if (pipeline !== undefined && pipelined !== undefined) {
       return pipeline.call(pipelined, encodable(pipelined, request), facts, deadline, undefined);

@@ -25,7 +25,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   engine: ["base", "telemetry", "platform", "storage"],
   scheduler: ["base", "telemetry", "platform", "engine"],
   rpc: ["base", "telemetry", "platform", "engine", "scheduler", "gen", "gen/wire"],
-  observability: ["base", "telemetry", "engine", "rpc"],
+  observability: ["base", "telemetry", "platform", "engine", "rpc"],
   server: [
     "base",
     "telemetry",
@@ -52,7 +52,8 @@ const pureModules = ["node:assert", "node:buffer", "node:events", "node:path", "
 const packages: Readonly<Record<string, readonly RegExp[]>> = {
   rpc: [/^@grpc\//, /^@bufbuild\/protobuf/],
   server: [/^@grpc\//, /^commander$/],
-  client: [/^@grpc\//, /^@bufbuild\/protobuf/],
+  observability: [/^@opentelemetry\//, /^pino$/],
+  client: [/^@grpc\//, /^@bufbuild\/protobuf/, /^@opentelemetry\/api$/],
   cli: [/./],
 };
 

@@ -7,17 +7,20 @@ import { ErrorInfo, RetryInfo } from "../../gen/google/rpc/error_details.ts";
 import { Status } from "../../gen/google/rpc/status.ts";
 import { DocDBError, type ErrorCode, errorKinds } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { CallSpan } from "./call-span.ts";
 
 /** Whether a call only reads, so that it may be sent again, or changes something. */
 export type CallKind = "read" | "write";
 
-/** What is known of a call when it fails, for the message. */
+/** What is known of a call, for its messages and for what goes with it. */
 export interface CallFacts {
   readonly kind: CallKind;
   /** As in the protocol: `CreateDocument`. */
   readonly method: string;
   /** Absolute path of the server's socket. */
   readonly socket: string;
+  /** Which trace it is part of, as its span says it. */
+  readonly headers: CallSpan["headers"];
 }
 
 /** The codes that say by themselves that a mutation was not applied and may be sent again after a while. */

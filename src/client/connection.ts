@@ -27,6 +27,7 @@ import {
   tellsOutcome,
   tooLate,
 } from "./call-error.ts";
+import { metadataOf, startCallSpan } from "./call-span.ts";
 import { Pipeline } from "./pipeline.ts";
 import { encodable, type EncodableRequest, type PipelinedRpc, pipelinedRpcs, type Rpc } from "./pipeline-encoding.ts";
 import { requestIdIn, RequestIds, withRequestId } from "./request-ids.ts";
@@ -117,12 +118,12 @@ export class Connection implements Calls {
   }
 
   read<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
-    return this.#track(this.#repeat("read", rpc, request, options));
+    return this.#call("read", rpc, request, options);
   }
 
   write<Request, Response>(rpc: Rpc<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
     const named = this.#requestIds === undefined ? request : withRequestId(request, this.#requestIds);
-    return this.#track(this.#repeat("write", rpc, named, options));
+    return this.#call("write", rpc, named, options);
   }
 
   stream<Request, Response>(
@@ -130,7 +131,7 @@ export class Connection implements Calls {
     request: Request,
     { deadlineMs = Number.POSITIVE_INFINITY, signal }: CallOptions,
   ): AsyncIterable<Response> {
-    const facts = this.#facts("read", rpc.path);
+    const facts = { kind: "read", method: methodOf(rpc), socket: this.socket } as const;
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
     return serverStream(this.#client, rpc, request, facts, { deadline: Date.now() + deadlineMs, signals });
   }
@@ -144,31 +145,40 @@ export class Connection implements Calls {
     this.#client.close();
   }
 
-  #facts(kind: CallKind, path: string): CallFacts {
-    return { kind, method: path.slice(path.lastIndexOf("/") + 1), socket: this.socket };
-  }
-
-  async #track<Response>(call: Promise<Response>): Promise<Response> {
+  async #call<Request, Response>(
+    kind: CallKind,
+    rpc: Rpc<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): Promise<Response> {
+    const method = methodOf(rpc);
+    const span = startCallSpan(method, request, this.socket);
+    const facts = { kind, method, socket: this.socket, headers: span.headers };
+    const call = this.#repeat(facts, rpc, request, options);
     this.#running.add(call);
     try {
-      return await call;
+      const response = await call;
+      span.end();
+      return response;
+    } catch (error) {
+      span.end(error);
+      throw error;
     } finally {
       this.#running.delete(call);
     }
   }
 
   async #repeat<Request, Response>(
-    kind: CallKind,
+    facts: CallFacts,
     rpc: Rpc<Request, Response>,
     request: Request,
     { deadlineMs = this.#defaultDeadlineMs, signal }: CallOptions,
   ): Promise<Response> {
-    const facts = this.#facts(kind, rpc.path);
     if (Number.isNaN(deadlineMs)) throw new DocDBError("INVALID_REQUEST", "`deadlineMs` is not a number.");
     if (this.#closed) throw new DocDBError("CANCELLED", `${facts.method} was called on a connection that is closed.`);
     const deadline = Date.now() + deadlineMs;
     const encoded = this.#pipelines === undefined ? undefined : this.#forPipeline(this.#pipelines, rpc, request);
-    const hasId = kind === "write" && requestIdIn(request) !== "";
+    const hasId = facts.kind === "write" && requestIdIn(request) !== "";
     /** Why it may have been applied by an earlier try: until one tells, nobody knows. */
     let unknown: DocDBError | undefined;
     for (let failures = 1; ; failures++) {
@@ -182,7 +192,7 @@ export class Connection implements Calls {
         if (hasId && mayHaveBeenApplied(error)) unknown = error;
         const known = unknown === undefined || tellsOutcome(error) ? error : unknown;
         const tries = unknown === undefined ? retryPolicy.tries : retryPolicy.triesWhenUnknown;
-        if (failures >= tries || !(hasId ? mayRepeatWithId(error) : mayRepeat(error, kind))) throw known;
+        if (failures >= tries || !(hasId ? mayRepeatWithId(error) : mayRepeat(error, facts.kind))) throw known;
         const pause = pauseMs(failures, error.retryAfterMs, this.#drawJitter());
         // A pause that outlasts the deadline can end in nothing better than what is known now.
         if (Date.now() + pause >= deadline) throw known;
@@ -241,13 +251,18 @@ export class Connection implements Calls {
         rpc.requestSerialize,
         rpc.responseDeserialize,
         request,
-        new Metadata(),
+        metadataOf(facts.headers),
         { deadline },
         answer,
       );
       signal?.addEventListener("abort", abort, { once: true });
     });
   }
+}
+
+/** An RPC's name, as in the protocol: `CreateDocument`. */
+function methodOf({ path }: { readonly path: string }): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function asIs(bytes: Buffer): Buffer {

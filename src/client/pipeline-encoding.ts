@@ -124,19 +124,23 @@ class EncodablePlain implements EncodableRequest {
   }
 }
 
-/** Adds a call to the PipelineRequest that is being written. `timeoutMs` 0: no limit. */
+/** Adds a call to the PipelineRequest that is being written. `timeoutMs` 0: no limit; `traceparent` empty: none. */
 export function encodeCall(
   writer: ProtobufWriter,
   callId: number,
   field: number,
   request: EncodableRequest,
   timeoutMs: number,
+  traceparent = "",
 ): void {
-  writer.lengthField(1, varintFieldBytes(callId) + lengthFieldBytes(request.bytes) + varintFieldBytes(timeoutMs));
+  const traceBytes = traceparent === "" ? 0 : Buffer.byteLength(traceparent);
+  const own = varintFieldBytes(callId) + varintFieldBytes(timeoutMs) + textFieldBytes(traceBytes);
+  writer.lengthField(1, own + lengthFieldBytes(request.bytes));
   writer.varintField(1, callId);
   writer.lengthField(field, request.bytes);
   request.write(writer);
   writer.varintField(10, timeoutMs);
+  writer.stringField(11, traceparent, traceBytes);
 }
 
 /** What came of a call. */

@@ -153,7 +153,8 @@ export class Pipeline {
     const leftMs = Math.ceil(call.deadline - nowMs);
     // What doesn't fit into the field is no limit that anyone will see.
     const timeoutMs = leftMs > 0xffff_ffff ? 0 : Math.max(1, leftMs);
-    encodeCall(this.#writer, stream.add(call), call.pipelined.field, call.request, timeoutMs);
+    const { traceparent } = call.facts.headers;
+    encodeCall(this.#writer, stream.add(call), call.pipelined.field, call.request, timeoutMs, traceparent);
     call.sent = true;
   }
 

@@ -1,8 +1,10 @@
 // A call whose answer is a stream. What the program doesn't take stays on the server: nothing is read ahead but a few
 // messages.
 
-import { type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { Client, ServiceError } from "@grpc/grpc-js";
+import { DocDBError } from "../base/errors.ts";
 import { type CallFacts, callError, cancelled } from "./call-error.ts";
+import { metadataOf, startCallSpan } from "./call-span.ts";
 
 /** An RPC that answers with a stream, as the generated service definitions describe it. */
 interface StreamingRpc<Request, Response> {
@@ -23,31 +25,42 @@ export async function* serverStream<Request, Response>(
   client: Client,
   rpc: StreamingRpc<Request, Response>,
   request: Request,
-  facts: CallFacts,
+  { kind, method, socket }: Omit<CallFacts, "headers">,
   { deadline, signals }: StreamBounds,
 ): AsyncGenerator<Response, void, void> {
+  const span = startCallSpan(method, request, socket);
+  const facts = { kind, method, socket, headers: span.headers };
   const signal = AbortSignal.any([...signals]);
-  if (signal.aborted) throw cancelled(signal.reason, facts, false);
   const { path, requestSerialize, responseDeserialize } = rpc;
   const options = { deadline };
-  const call = client.makeServerStreamRequest(
-    path,
-    requestSerialize,
-    responseDeserialize,
-    request,
-    new Metadata(),
-    options,
-  );
-  // A call that is cancelled below fails when nobody listens any more.
-  call.on("error", () => undefined);
-  const abort = (): void => call.cancel();
-  signal.addEventListener("abort", abort, { once: true });
+  let end: (() => void) | undefined;
+  let failure: unknown;
   try {
+    if (signal.aborted) throw cancelled(signal.reason, facts, false);
+    const call = client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadataOf(facts.headers),
+      options,
+    );
+    // A call that is cancelled below fails when nobody listens any more.
+    call.on("error", () => undefined);
+    const abort = (): void => call.cancel();
+    end = () => {
+      signal.removeEventListener("abort", abort);
+      call.cancel();
+    };
+    signal.addEventListener("abort", abort, { once: true });
     for await (const message of call) yield message as Response;
   } catch (error) {
-    throw signal.aborted ? cancelled(signal.reason, facts, true) : callError(error as ServiceError, facts);
+    const known = error instanceof DocDBError ? error : undefined;
+    failure =
+      known ?? (signal.aborted ? cancelled(signal.reason, facts, true) : callError(error as ServiceError, facts));
+    throw failure;
   } finally {
-    signal.removeEventListener("abort", abort);
-    call.cancel();
+    end?.();
+    span.end(failure);
   }
 }

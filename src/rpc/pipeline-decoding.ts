@@ -22,6 +22,8 @@ export interface DecodedCall {
   readonly request: PipelineCall["request"];
   /** Milliseconds after which it isn't started any more; 0 for no limit. */
   readonly timeoutMs: number;
+  /** The trace that it is part of; empty: that of the stream. */
+  readonly traceparent: string;
 }
 
 /** The fields of all four requests. Each request type names those that it has. */
@@ -30,6 +32,7 @@ interface Fields extends GetDocumentRequest, CreateDocumentRequest, UpdateDocume
 const callsTag = bytesTag(1);
 const callIdTag = varintTag(1);
 const timeoutTag = varintTag(10);
+const traceparentTag = bytesTag(11);
 const [getTag, createTag, updateTag, deleteTag] = [bytesTag(2), bytesTag(3), bytesTag(4), bytesTag(5)];
 
 const noBytes = new Uint8Array(0);
@@ -59,14 +62,15 @@ export function decodeCall(message: Buffer, start: number, end: number): Decoded
 }
 
 function decodeAnyCall(bytes: Buffer): DecodedCall {
-  const { callId, request, timeoutMs } = PipelineCall.decode(bytes);
-  return { callId: callId <= Number.MAX_SAFE_INTEGER ? Number(callId) : callId, request, timeoutMs };
+  const { callId, request, timeoutMs, traceparent } = PipelineCall.decode(bytes);
+  return { callId: callId <= Number.MAX_SAFE_INTEGER ? Number(callId) : callId, request, timeoutMs, traceparent };
 }
 
 /** The call, if it is one of the four and plain. */
 function decodePlainCall(reader: ProtobufReader): DecodedCall | undefined {
   let callId: number | bigint = 0;
   let timeoutMs = 0;
+  let traceparent = "";
   let request: PipelineCall["request"];
   while (reader.position < reader.end) {
     const tag = reader.number();
@@ -77,6 +81,9 @@ function decodePlainCall(reader: ProtobufReader): DecodedCall | undefined {
       case timeoutTag:
         timeoutMs = reader.number();
         if (timeoutMs > 0xffff_ffff) return undefined;
+        continue;
+      case traceparentTag:
+        traceparent = reader.text();
         continue;
       case getTag:
       case createTag:
@@ -91,7 +98,7 @@ function decodePlainCall(reader: ProtobufReader): DecodedCall | undefined {
         return undefined;
     }
   }
-  return { callId, request, timeoutMs };
+  return { callId, request, timeoutMs, traceparent };
 }
 
 function decodePlainRequest(tag: number, message: ProtobufReader): PipelineCall["request"] {

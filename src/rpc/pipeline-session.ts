@@ -237,12 +237,13 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     const [start, end] = [places[inbox.next] as number, places[inbox.next + 1] as number];
     inbox.next += 2;
     const decoded = decoding(() => decodeCall(bytes, start, end));
-    const { callId, request, timeoutMs } = decoded;
+    const { callId, request, timeoutMs, traceparent } = decoded;
     if (request === undefined) return this.#refuse(callId, emptyCall());
     const refusal = this.#bind(request.value);
     if (refusal !== undefined) return this.#refuse(callId, refusal);
     const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs() + timeoutMs;
-    const watched = this.#environment.watch.begin(this.#rpcs.operationOf(request), this.#context.carrier);
+    const carrier = traceparent === "" ? this.#context.carrier : { traceparent, tracestate: "" };
+    const watched = this.#environment.watch.begin(this.#rpcs.operationOf(request), carrier);
     const call = new PipelinedCall(this, callId, request, end - start, expiresMs, watched);
     this.#heldCalls++;
     this.#heldBytes += call.bytes;

@@ -6,6 +6,9 @@
 
 import { type Command, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
+import { type TraceSettings, traceSettings } from "../observability/trace-settings.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { RealClock } from "../platform/real/real-clock.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { applyConfigFile, printedConfig } from "./config-file.ts";
 import { Log } from "./log.ts";
@@ -58,10 +61,11 @@ async function serve(flags: ServeFlags): Promise<number> {
   const log = new Log(flags.logLevel);
   endOnDefects(log);
   const options = optionsOf(flags);
+  const tracing = await tracingBy(traceSettings(process.env), log);
   const stopping = firstSignal();
   let server: RunningServer;
   try {
-    server = await startServer(options, log);
+    server = await startServer(options, log, tracing?.tracer);
   } catch (error) {
     const running = error instanceof DocDBError && error.code === "ALREADY_RUNNING";
     return refuse(error, running ? exitCode.alreadyRunning : exitCode.failed);
@@ -70,7 +74,16 @@ async function serve(flags: ServeFlags): Promise<number> {
     `DocDB ${version} listening on ${options.socket} (data in ${options.dataDirectory}, fsync ${options.fsyncMode})\n`,
   );
   log.event("info", "stopping", { signal: await stopping });
-  return await stop(server, log);
+  const code = await stop(server, log);
+  await tracing?.close();
+  return code;
+}
+
+/** Records traces, if that is asked for. */
+async function tracingBy(settings: TraceSettings | undefined, log: Observer): Promise<Tracing | undefined> {
+  if (settings === undefined) return undefined;
+  const { startTracing } = await import("../observability/tracing.ts");
+  return await startTracing(settings, version, new RealClock(), log);
 }
 
 function refuse(error: unknown, code: number): number {

@@ -21,7 +21,7 @@ import { unwatched, Watch } from "../telemetry/call-watch.ts";
 import { ErrorTracker } from "../telemetry/error-tracker.ts";
 import { Meters } from "../telemetry/meters.ts";
 import { SlowOperations } from "../telemetry/slow-operations.ts";
-import { noTracer } from "../telemetry/tracer.ts";
+import { noTracer, type Tracer } from "../telemetry/tracer.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { Listener } from "./listener.ts";
 import type { ServerOptions } from "./options.ts";
@@ -46,9 +46,15 @@ const descriptors = new URL("../../gen/descriptors.binpb", import.meta.url);
 const connectionGraceMs = 1_000;
 
 /**
- * Starts a server. ALREADY_RUNNING, INVALID_SETTING, DATABASE_CORRUPT (of the catalog); nothing is left behind then.
+ * Starts a server. `tracer` records calls, if any are to be recorded.
+ *
+ * ALREADY_RUNNING, INVALID_SETTING, DATABASE_CORRUPT (of the catalog); nothing is left behind then.
  */
-export async function startServer(options: ServerOptions, log: Observer): Promise<RunningServer> {
+export async function startServer(
+  options: ServerOptions,
+  log: Observer,
+  tracer: Tracer = noTracer,
+): Promise<RunningServer> {
   const inherited = inheritedSocket(process.env, process.pid);
   if (inherited === undefined) checkSocketPath(options.socket);
   const platform = realPlatform();
@@ -102,7 +108,7 @@ export async function startServer(options: ServerOptions, log: Observer): Promis
     return metricsText(metricsOf({ ...statistics(""), calls, meters, inFlight, pipelines }), format);
   };
   const slow = new SlowOperations(options.slowOperationMs, observer, clock);
-  const watch = options.metrics ? new Watch({ clock, meters: calls, tracer: noTracer, slow }) : unwatched;
+  const watch = options.metrics || tracer.isOn ? new Watch({ clock, meters: calls, tracer, slow }) : unwatched;
   const environment = {
     executor: scheduler,
     observer,

@@ -49,13 +49,15 @@ function pipelinedOf(name: Name): PipelinedRpc {
 }
 
 test("calls are encoded as generated code does", (t) => {
-  const calls = fc.array(fc.record({ request, timeoutMs: fc.nat({ max: 0xffff_ffff }) }), { maxLength: 5 });
+  const timeoutMs = fc.nat({ max: 0xffff_ffff });
+  const traceparent = fc.constantFrom("", `00-${"a".repeat(32)}-${"b".repeat(16)}-01`);
+  const calls = fc.array(fc.record({ request, timeoutMs, traceparent }), { maxLength: 5 });
   fc.assert(
     fc.property(calls, (made) => {
       const writer = new ProtobufWriter(64);
-      for (const [i, { request: asked, timeoutMs }] of made.entries()) {
+      for (const [i, { request: asked, ...rest }] of made.entries()) {
         const pipelined = pipelinedOf(asked.$case);
-        encodeCall(writer, i + 1, pipelined.field, encodable(pipelined, asked.value), timeoutMs);
+        encodeCall(writer, i + 1, pipelined.field, encodable(pipelined, asked.value), rest.timeoutMs, rest.traceparent);
       }
       const expected = made.map((each, i) => ({ ...each, callId: BigInt(i + 1) }));
       t.deepEqual(new Uint8Array(writer.take()), PipelineRequest.encode({ calls: expected }).finish());

@@ -33,9 +33,9 @@ export class PipelineCaller {
   #onReply: (() => void) | undefined;
   #lastId = 0;
 
-  constructor(client: Client) {
+  constructor(client: Client, metadata: Metadata = new Metadata()) {
     const { path, requestSerialize, responseDeserialize } = rawMethod(DocumentServiceService.pipeline.path);
-    this.stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
+    this.stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
     this.stream.on("data", (message: Buffer) => {
       const { replies } = PipelineResponse.decode(message);
       this.messages++;
@@ -54,8 +54,8 @@ export class PipelineCaller {
   }
 
   /** Sends calls in one message; returns their ids. */
-  send(requests: readonly (Request | undefined)[], timeoutMs = 0): bigint[] {
-    const calls = requests.map((request) => ({ callId: BigInt(++this.#lastId), request, timeoutMs }));
+  send(requests: readonly (Request | undefined)[], timeoutMs = 0, traceparent = ""): bigint[] {
+    const calls = requests.map((request) => ({ callId: BigInt(++this.#lastId), request, timeoutMs, traceparent }));
     this.stream.write(Buffer.from(PipelineRequest.encode({ calls }).finish()));
     return calls.map((call) => call.callId);
   }

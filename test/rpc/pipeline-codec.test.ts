@@ -54,6 +54,7 @@ const call: fc.Arbitrary<PipelineCall> = fc.record({
   callId: uint64,
   request,
   timeoutMs: fc.oneof(fc.constant(0), fc.nat({ max: 0xffff_ffff })),
+  traceparent: fc.constantFrom("", `00-${"a".repeat(32)}-${"b".repeat(16)}-01`),
 });
 
 test("calls are decoded as generated code does", (t) => {
@@ -76,6 +77,7 @@ test("a call with fields that only generated code knows is left to it", (t) => {
     callId: 9n,
     request: { $case: "getDocument", value: { database: "d", collection: "c", id: 1n, transactionId: "" } },
     timeoutMs: 0,
+    traceparent: "",
   }).finish();
   const unknown = Buffer.concat([plain, Buffer.from([0x9a, 0x06, 0x01, 0x78])]);
   t.deepEqual(decodeCall(unknown, 0, unknown.length), decodeCall(Buffer.from(plain), 0, plain.length));

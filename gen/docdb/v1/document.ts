@@ -569,6 +569,12 @@ export interface PipelineCall {
    * nothing was done. What has started goes on and is answered. Default (0): no limit.
    */
   timeoutMs: number;
+  /**
+   * The trace that the call is part of, as W3C Trace Context says it: `00-<trace id>-<span id>-<flags>`. What a unary
+   * call says in its metadata `traceparent`; a server that records traces goes on with it. Default (empty): that of the
+   * stream's metadata, if there is one.
+   */
+  traceparent: string;
 }
 
 /** PipelineResponse carries replies to the client. */
@@ -4146,7 +4152,7 @@ export const PipelineRequest: MessageFns<PipelineRequest> = {
 };
 
 function createBasePipelineCall(): PipelineCall {
-  return { callId: 0n, request: undefined, timeoutMs: 0 };
+  return { callId: 0n, request: undefined, timeoutMs: 0, traceparent: "" };
 }
 
 export const PipelineCall: MessageFns<PipelineCall> = {
@@ -4185,6 +4191,9 @@ export const PipelineCall: MessageFns<PipelineCall> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(80).uint32(message.timeoutMs);
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(90).string(message.traceparent);
     }
     return writer;
   },
@@ -4285,6 +4294,14 @@ export const PipelineCall: MessageFns<PipelineCall> = {
             message.timeoutMs = reader.uint32();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4338,6 +4355,7 @@ export const PipelineCall: MessageFns<PipelineCall> = {
         : isSet(object.timeout_ms)
         ? globalThis.Number(object.timeout_ms)
         : 0,
+      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
     };
   },
 
@@ -4365,6 +4383,9 @@ export const PipelineCall: MessageFns<PipelineCall> = {
     }
     if (message.timeoutMs !== 0) {
       obj.timeoutMs = Math.round(message.timeoutMs);
+    }
+    if (message.traceparent !== "") {
+      obj.traceparent = message.traceparent;
     }
     return obj;
   },
@@ -4429,6 +4450,7 @@ export const PipelineCall: MessageFns<PipelineCall> = {
       }
     }
     message.timeoutMs = object.timeoutMs ?? 0;
+    message.traceparent = object.traceparent ?? "";
     return message;
   },
 };

@@ -490,6 +490,12 @@ export interface PipelineCall {
    * nothing was done. What has started goes on and is answered. Default (0): no limit.
    */
   timeoutMs: number;
+  /**
+   * The trace that the call is part of, as W3C Trace Context says it: `00-<trace id>-<span id>-<flags>`. What a unary
+   * call says in its metadata `traceparent`; a server that records traces goes on with it. Default (empty): that of the
+   * stream's metadata, if there is one.
+   */
+  traceparent: string;
 }
 
 /** PipelineResponse carries replies to the client. */
@@ -3230,7 +3236,7 @@ export const PipelineRequest: MessageFns<PipelineRequest> = {
 };
 
 function createBasePipelineCall(): PipelineCall {
-  return { callId: 0n, request: undefined, timeoutMs: 0 };
+  return { callId: 0n, request: undefined, timeoutMs: 0, traceparent: "" };
 }
 
 export const PipelineCall: MessageFns<PipelineCall> = {
@@ -3269,6 +3275,9 @@ export const PipelineCall: MessageFns<PipelineCall> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(80).uint32(message.timeoutMs);
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(90).string(message.traceparent);
     }
     return writer;
   },
@@ -3369,6 +3378,14 @@ export const PipelineCall: MessageFns<PipelineCall> = {
             message.timeoutMs = reader.uint32();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3441,6 +3458,7 @@ export const PipelineCall: MessageFns<PipelineCall> = {
       }
     }
     message.timeoutMs = object.timeoutMs ?? 0;
+    message.traceparent = object.traceparent ?? "";
     return message;
   },
 };
