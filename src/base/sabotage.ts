@@ -82,6 +82,8 @@ export type Sabotage =
   | "unchecked-content"
   /** Damaged documents are given up without a look into the WAL. */
   | "healing-without-wal"
+  /** Readers see a commit that is published over several turns while it goes into the index. */
+  | "large-commit-seen-in-part"
   /** The end of one snapshot takes away old versions that an older one still sees. */
   | "old-versions-reclaimed-early"
   /** A transaction's commit doesn't check the ranges that it has read. */

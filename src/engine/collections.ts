@@ -8,7 +8,7 @@ import type { Clock } from "../platform/platform.ts";
 import type { Mutation } from "../storage/commit.ts";
 import { dataRecordHeaderBytes } from "../storage/data-format.ts";
 import { type Collection, defaultCollectionId, type DocumentIndex } from "../storage/document-index.ts";
-import type { Snapshot } from "../storage/snapshots.ts";
+import type { Snapshot } from "../storage/snapshot.ts";
 import type { Store } from "../storage/store.ts";
 import { type CollectionInfo, defaultCollection, type Page } from "./commands.ts";
 import type { PendingWrites } from "./pending.ts";
@@ -63,12 +63,14 @@ export class Collections {
     return this.#index.collection(collection.id) === collection && !this.#dropping.has(collection);
   }
 
-  info(name: string): CollectionInfo {
+  async info(name: string): Promise<CollectionInfo> {
+    await this.#published();
     return infoOf(this.find(name));
   }
 
   /** Collections in order of their lower-case names after `after`, at most `pageSize`. */
-  list(after: string, pageSize: number): Page<CollectionInfo> {
+  async list(after: string, pageSize: number): Promise<Page<CollectionInfo>> {
+    await this.#published();
     const key = after.toLowerCase();
     const names = new Map(
       [...this.#index.collections].map((collection) => [collection.name.toLowerCase(), collection]),
@@ -82,6 +84,7 @@ export class Collections {
   async create(name: string): Promise<CollectionInfo> {
     if (name !== defaultCollection) checkName("collection", name);
     return await this.#inTurn(async () => {
+      while (this.#submitter.held !== undefined) await this.#submitter.held;
       const existing = this.#index.collectionNamed(name);
       if (existing !== undefined) {
         const message = `There is a collection ${existing.name} already (names are unique without regard to case).`;
@@ -90,10 +93,9 @@ export class Collections {
       if (this.#index.collectionCount >= limits.collections) {
         throw new DocDBError("IDS_EXHAUSTED", `A database has at most ${limits.collections} collections.`);
       }
-      await this.#submitter.commit([
-        this.#change("createCollection", this.#index.nextCollectionId, Buffer.from(name, "utf8")),
-      ]);
-      return this.info(name);
+      const id = this.#index.nextCollectionId;
+      await this.#submitter.commit([this.#change("createCollection", id, Buffer.from(name, "utf8"))]).done;
+      return await this.info(name);
     });
   }
 
@@ -106,6 +108,7 @@ export class Collections {
         throw new DocDBError("INVALID_NAME", message, { metadata: { what: "collection" } });
       }
       for (;;) {
+        while (this.#submitter.held !== undefined) await this.#submitter.held;
         const documents = force ? 0 : this.#pending.documentsIn(collection);
         if (documents === 0) break;
         // The answer rests on writes that may yet fail.
@@ -115,11 +118,16 @@ export class Collections {
       }
       this.#dropping.add(collection);
       try {
-        await this.#submitter.commit([this.#change("dropCollection", collection.id, new Uint8Array())]);
+        await this.#submitter.commit([this.#change("dropCollection", collection.id, new Uint8Array())]).done;
       } finally {
         this.#dropping.delete(collection);
       }
     });
+  }
+
+  /** Counts are those of whole commits. */
+  async #published(): Promise<void> {
+    while (this.#store.published !== undefined) await this.#store.published;
   }
 
   #change(kind: "createCollection" | "dropCollection", collection: number, content: Uint8Array): Mutation {

@@ -60,7 +60,7 @@ export class Database {
     let submitter: Submitter | undefined;
     const store = await Store.open(options, { onAbort: () => submitter?.forget(), onReadOnly });
     const changes = new RecentChanges(limits.recentChanges);
-    submitter = new Submitter(store, pending, changes);
+    submitter = new Submitter(options.platform.clock, options.mutationsInPiece, store, pending, changes);
     return new Database(store, options, pending, changes, submitter);
   }
 

@@ -7,30 +7,26 @@
 import { DocDBError, type ErrorCode } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Clock } from "../platform/platform.ts";
-import { Turn } from "../platform/turn.ts";
+import { type Pieces, Turn } from "../platform/turn.ts";
 import type { OperationTimes } from "../telemetry/operation-times.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
+import { atOperation, checkSize } from "./batch.ts";
 import type { Collections } from "./collections.ts";
 import type { DocumentStamp, ExecutionContext, Outcome, WriteOperation } from "./commands.ts";
 import { DocumentLine, documentKey } from "./document-line.ts";
 import type { DocumentReader } from "./document-reader.ts";
 import type { PendingWrites } from "./pending.ts";
-import { contentBytes, prepare, type PreparedOperation } from "./prepared-operation.ts";
-import { type Request, requestOf } from "./requests/request.ts";
+import { prepare, prepareAll, type PreparedOperation } from "./prepared-operation.ts";
+import { type Request, requestOf, requestPieces } from "./requests/request.ts";
 import { requestMutation } from "./requests/request-record.ts";
 import type { Requests } from "./requests/requests.ts";
-import { type ContentSource, storedVersion, StoredContents } from "./stored-contents.ts";
+import { type ContentSource, hasContent, storedVersion, StoredContents } from "./stored-contents.ts";
 import type { Submitter } from "./submitter.ts";
 import { WritePlan } from "./write-plan.ts";
 
 /** Says of an operation's error which one it was. */
 type Explain = (error: unknown, position: number) => unknown;
-
-interface Plan {
-  readonly mutations: readonly Mutation[];
-  readonly stamps: DocumentStamp[];
-}
 
 /** What is to become a commit. */
 interface Planned {
@@ -38,6 +34,17 @@ interface Planned {
   readonly explain: Explain;
   readonly request: Request | undefined;
   readonly times: OperationTimes | undefined;
+}
+
+/** A commit that is being planned. */
+interface Planning {
+  readonly planned: Planned;
+  readonly contents: StoredContents | undefined;
+  readonly plan: WritePlan;
+  readonly nowMs: number;
+  readonly stamps: DocumentStamp[];
+  /** The last commit before it. */
+  readonly before: Promise<void>;
 }
 
 /** What came of planning a command: a commit under way, or an answer that rests on the commits before it. */
@@ -65,6 +72,7 @@ export class DocumentWriter {
   readonly #pending: PendingWrites;
   readonly #submitter: Submitter;
   readonly #clock: Clock;
+  readonly #turn: Turn;
   readonly #line = new DocumentLine();
   readonly #requests: Requests;
 
@@ -82,11 +90,12 @@ export class DocumentWriter {
     this.#pending = pending;
     this.#submitter = submitter;
     this.#clock = clock;
+    this.#turn = new Turn(clock);
   }
 
   /** Applies one operation in a commit of its own. */
   async write(operation: WriteOperation, context?: ExecutionContext, requestId?: string): Promise<DocumentStamp> {
-    return await this.#writeOne(operation, context, requestOf(requestId, [operation]));
+    return await this.#writeOne(operation, context, requestOf(requestId, operation));
   }
 
   /** Applies all operations in one commit, or none: then the error says which one failed. */
@@ -96,17 +105,8 @@ export class DocumentWriter {
     requestId?: string,
   ): Promise<Outcome<DocumentStamp>[]> {
     checkSize(operations);
-    const request = requestOf(requestId, operations);
-    const turn = new Turn(this.#clock);
-    const prepared: PreparedOperation[] = [];
-    for (const [i, operation] of operations.entries()) {
-      try {
-        prepared.push(prepare(operation));
-      } catch (error) {
-        throw atOperation(error, i);
-      }
-      await turn.pause();
-    }
+    const request = await this.#turn.run(requestPieces(requestId, operations));
+    const prepared = await prepareAll(operations, this.#turn);
     const stamps = await this.#writeOnce(prepared, context, request, atOperation);
     return stamps.map((value) => ({ ok: true, value }));
   }
@@ -118,16 +118,15 @@ export class DocumentWriter {
     requestId?: string,
   ): Promise<Outcome<DocumentStamp>[]> {
     checkSize(operations);
-    const turn = new Turn(this.#clock);
     // The slot is given back when the last one needs it no more.
     const watched = { times: context?.times };
     const outcomes: Promise<Outcome<DocumentStamp>>[] = [];
     for (const [position, operation] of operations.entries()) {
-      const request = requestOf(requestId, [operation], position);
+      const request = requestOf(requestId, operation, position);
       outcomes.push(outcomeOf(this.#writeOne(operation, watched, request)));
       // The next one must not overtake a patch that has to read first.
       if (!this.#line.isEmpty) await this.#line.lastOf(documentKey(operation.collection, operation.id));
-      await turn.pause();
+      await this.#turn.pause();
       if (this.#store.pendingBytes > limits.pendingWriteBytes / 2) {
         context?.releaseSlot?.();
         await this.#submitter.settled();
@@ -161,7 +160,16 @@ export class DocumentWriter {
   /** Plans and submits one commit; resolves when it is visible. */
   async #writeCommit(planned: Planned, context?: ExecutionContext): Promise<DocumentStamp[]> {
     for (;;) {
-      const attempt = this.#mustWait(planned.operations) ? await this.#attemptInTurn(planned) : this.#attempt(planned);
+      // In the turn in which nobody plans any more, it is this one's.
+      while (this.#submitter.held !== undefined) {
+        context?.releaseSlot?.();
+        await this.#submitter.held;
+      }
+      const attempting = this.#mustWait(planned.operations)
+        ? this.#attemptInLine(planned, context)
+        : this.#attempt(planned);
+      const attempt = attempting instanceof Promise ? await attempting : attempting;
+      if (attempt === undefined) continue;
       context?.releaseSlot?.();
       if ("done" in attempt) {
         await attempt.done;
@@ -180,47 +188,89 @@ export class DocumentWriter {
     return operations.some((operation) => storedVersion(operation, this.#source) !== undefined);
   }
 
-  #attemptInTurn(planned: Planned): Promise<Attempt> {
+  #attemptInLine(planned: Planned, context: ExecutionContext | undefined): Promise<Attempt> {
     const { operations, explain } = planned;
-    const contents = new StoredContents(this.#source);
+    const contents = new StoredContents(this.#source, this.#turn);
     const keys = operations.map(({ collection, id }) => documentKey(collection, id));
     return this.#line.inTurn(keys, async () => {
-      await contents.load(operations, explain);
-      return this.#attempt(planned, contents);
+      for (;;) {
+        await contents.load(operations, explain);
+        while (this.#submitter.held !== undefined) {
+          context?.releaseSlot?.();
+          await this.#submitter.held;
+        }
+        const attempt = await this.#attempt(planned, contents);
+        if (attempt !== undefined) return attempt;
+      }
     });
   }
 
-  /** Plans and submits, in one turn of the event loop. */
-  #attempt(planned: Planned, contents?: StoredContents): Attempt {
-    const before = this.#submitter.lastCommit;
-    let plan: Plan;
-    try {
-      plan = this.#plan(planned, contents);
-    } catch (error) {
-      if (!(error instanceof DocDBError) || !dependsOnState(error)) throw error;
-      return { error, before };
+  /**
+   * Plans and submits: in this turn of the event loop if that is enough, otherwise over several, which nobody else may
+   * plan in. Undefined when what it was judged by has changed meanwhile.
+   */
+  #attempt(planned: Planned, contents?: StoredContents): Promise<Attempt | undefined> | Attempt | undefined {
+    const planning = this.#begin(planned, contents);
+    if (planned.operations.length <= this.#submitter.mutationsInPiece) {
+      const failed = this.#planPiece(planning, 0);
+      if (failed !== undefined) return failed === "void" ? undefined : failed;
+      const mutations = mutationsOf(planning);
+      if (mutations.length === 0) return planning;
+      return { stamps: planning.stamps, done: this.#submitter.commit(mutations, planned.times).done };
     }
-    const { stamps, mutations } = plan;
-    return mutations.length > 0
-      ? { stamps, done: this.#submitter.commit(mutations, planned.times) }
-      : { stamps, before };
+    const pieces = this.#attemptPieces(planning);
+    const started = this.#turn.start(pieces);
+    return started === undefined ? this.#submitter.hold(() => this.#turn.run(pieces)) : started.result;
   }
 
-  #plan({ operations, explain, request }: Planned, contents?: StoredContents): Plan {
+  *#attemptPieces(planning: Planning): Pieces<Attempt | undefined> {
+    const { planned, stamps } = planning;
+    const { aborts, mutationsInPiece } = this.#submitter;
+    for (let from = 0; from < planned.operations.length; from += mutationsInPiece) {
+      if (from > 0) yield;
+      const failed = this.#planPiece(planning, from);
+      if (failed !== undefined) return failed === "void" ? undefined : failed;
+    }
+    const mutations = mutationsOf(planning);
+    if (mutations.length === 0) return planning;
+    const submitted = yield* this.#submitter.commitPieces(mutations, aborts, planned.times);
+    return submitted === undefined ? undefined : { stamps, done: submitted.done };
+  }
+
+  #begin(planned: Planned, contents: StoredContents | undefined): Planning {
     this.#submitter.checkWritable();
     const nowMs = this.#clock.now();
     const plan = new WritePlan(this.#pending, this.#store.nextVersion, nowMs, contents);
-    const stamps = operations.map((operation, i) => {
-      try {
-        return plan.add(this.#collections.findForWriting(operation.collection), operation);
-      } catch (error) {
-        throw explain(error, i);
-      }
-    });
-    if (request === undefined) return { mutations: plan.mutations, stamps };
-    // A deletion of nothing is on record too: its repetition must not delete what came later.
-    return { mutations: [...plan.mutations, requestMutation(request, stamps, nowMs)], stamps };
+    return { planned, contents, plan, nowMs, stamps: [], before: this.#submitter.lastCommit };
   }
+
+  /**
+   * Plans one piece of the operations; returns the error that it ends in, if that may depend on pending writes. "void":
+   * a patch has lost the content that it was in memory with, because its write has become visible meanwhile.
+   */
+  #planPiece({ planned, contents, plan, stamps, before }: Planning, from: number): Attempt | "void" | undefined {
+    const { operations, explain } = planned;
+    const to = Math.min(from + this.#submitter.mutationsInPiece, operations.length);
+    for (let i = from; i < to; i++) {
+      const operation = operations[i] as PreparedOperation;
+      if (operation.kind === "patch" && !hasContent(operation, this.#source, contents)) return "void";
+      try {
+        stamps.push(plan.add(this.#collections.findForWriting(operation.collection), operation));
+      } catch (error) {
+        const explained = explain(error, i);
+        if (!(explained instanceof DocDBError) || !dependsOnState(explained)) throw explained;
+        return { error: explained, before };
+      }
+    }
+    return undefined;
+  }
+}
+
+/** The changes of a commit that was planned, and the record of its request if that has an id. */
+function mutationsOf({ planned, plan, stamps, nowMs }: Planning): readonly Mutation[] {
+  if (planned.request === undefined) return plan.mutations;
+  // A deletion of nothing is on record too: its repetition must not delete what came later.
+  return [...plan.mutations, requestMutation(planned.request, stamps, nowMs)];
 }
 
 /** The result of one write among others: an operating error is its outcome. */
@@ -232,36 +282,10 @@ async function outcomeOf(write: Promise<DocumentStamp>): Promise<Outcome<Documen
   }
 }
 
-/** A commit travels as a whole: through memory, into one group of the WAL, and out of it again at recovery. */
-export function checkSize(operations: readonly WriteOperation[]): void {
-  let bytes = 0;
-  for (const operation of operations) bytes += contentBytes(operation);
-  if (operations.length > limits.batchOperations) {
-    const { length } = operations;
-    const message = `A batch of ${length} operations is over the limit of ${limits.batchOperations}. Split it up.`;
-    throw new DocDBError("TOO_MANY_OPERATIONS", message);
-  }
-  if (operations.length > 1 && bytes > limits.commitBytes) {
-    const message = `A batch with ${bytes} bytes of documents is over the limit of ${limits.commitBytes}. Split it up.`;
-    throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes) } });
-  }
-}
-
 /** Errors of planning that come from the command alone, or from what no write changes. */
 const stateless: ReadonlySet<ErrorCode> = new Set(["INVALID_NAME", "INVALID_ID", "MEMORY_LIMIT", "DATABASE_READ_ONLY"]);
 
 /** Whether another state of the documents could have led to another answer. */
 function dependsOnState(error: DocDBError): boolean {
   return !stateless.has(error.code);
-}
-
-/** The error of one operation of a batch that is all or nothing. */
-export function atOperation(error: unknown, position: number): unknown {
-  if (!(error instanceof DocDBError)) return error;
-  const { code, message, metadata, retryAfterMs, cause } = error;
-  return new DocDBError(code, `Operation ${position} of the batch: ${message} None of the batch was applied.`, {
-    metadata: { ...metadata, index: String(position) },
-    cause,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
 }

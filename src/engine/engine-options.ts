@@ -54,6 +54,8 @@ export interface EngineOptions {
   readonly maxOpenDatabases?: number;
   /** Milliseconds after its last use at which a database is closed; 0 for never. Default 300,000. */
   readonly idleCloseMs?: number;
+  /** Changes of one commit that are planned and published in one piece of work, the least that is. Default 128. */
+  readonly mutationsInPiece?: number;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -111,6 +113,7 @@ export function storeOptionsOf(
     scrubIntervalMs: options.scrubIntervalMs ?? 3_600_000,
     scrubPacer,
     cache,
+    mutationsInPiece: options.mutationsInPiece ?? 128,
     snapshotAgeMs: options.snapshotAgeMs ?? limits.snapshotAgeMs,
     oldVersionBytes: limits.oldVersionBytes,
   };

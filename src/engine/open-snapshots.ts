@@ -3,7 +3,7 @@
 
 import { DocDBError } from "../base/errors.ts";
 import type { Randomness } from "../platform/platform.ts";
-import type { Snapshot } from "../storage/snapshots.ts";
+import type { Snapshot } from "../storage/snapshot.ts";
 import type { Store } from "../storage/store.ts";
 import type { SnapshotHandle } from "./commands.ts";
 

@@ -11,7 +11,7 @@ import type { Clock } from "../platform/platform.ts";
 import type { Collection } from "../storage/document-index.ts";
 import type { IdOrder } from "../storage/id-order.ts";
 import type { Wanted } from "../storage/read-runs.ts";
-import type { Snapshot } from "../storage/snapshots.ts";
+import type { Snapshot } from "../storage/snapshot.ts";
 import type { Store } from "../storage/store.ts";
 import type { DocumentRecord, ExecutionContext, ScanPage } from "./commands.ts";
 

@@ -32,27 +32,24 @@ export class PendingWrites {
     return this.stateOf(collection, id) !== undefined;
   }
 
-  add(mutations: readonly Mutation[], version: number): void {
-    for (const mutation of mutations) {
-      const exists = mutation.kind === "put";
-      if (!exists && mutation.kind !== "delete") continue;
-      let documents = this.#byCollection.get(mutation.collection);
-      if (documents === undefined) this.#byCollection.set(mutation.collection, (documents = new Map()));
-      const { createTimeMs, content } = mutation;
-      const state = exists ? { version, exists, createTimeMs, content } : { version, exists, createTimeMs };
-      documents.set(idOf(mutation.idLow, mutation.idHigh), state);
-    }
+  /** Adds one change of a commit. */
+  add(mutation: Mutation, version: number): void {
+    const exists = mutation.kind === "put";
+    if (!exists && mutation.kind !== "delete") return;
+    let documents = this.#byCollection.get(mutation.collection);
+    if (documents === undefined) this.#byCollection.set(mutation.collection, (documents = new Map()));
+    const { createTimeMs, content } = mutation;
+    const state = exists ? { version, exists, createTimeMs, content } : { version, exists, createTimeMs };
+    documents.set(idOf(mutation.idLow, mutation.idHigh), state);
   }
 
-  /** Forgets a commit that became visible, but for what later ones changed again. */
-  settle(mutations: readonly Mutation[], version: number): void {
-    for (const mutation of mutations) {
-      const documents = this.#byCollection.get(mutation.collection);
-      const id = idOf(mutation.idLow, mutation.idHigh);
-      if (documents?.get(id)?.version !== version) continue;
-      documents.delete(id);
-      if (documents.size === 0) this.#byCollection.delete(mutation.collection);
-    }
+  /** Forgets a change of a commit that became visible, unless a later one changed the document again. */
+  settle(mutation: Mutation, version: number): void {
+    const documents = this.#byCollection.get(mutation.collection);
+    const id = idOf(mutation.idLow, mutation.idHigh);
+    if (documents?.get(id)?.version !== version) return;
+    documents.delete(id);
+    if (documents.size === 0) this.#byCollection.delete(mutation.collection);
   }
 
   /** Forgets everything: none of it will become visible. */

@@ -1,6 +1,8 @@
 // Write operations whose contents have been checked, and whose patches are ready to be applied: what a plan is made of.
 
 import { checkJson } from "../base/json-text.ts";
+import type { Turn } from "../platform/turn.ts";
+import { atOperation } from "./batch.ts";
 import type { CreateOperation, DeleteOperation, PatchOperation, UpdateOperation, WriteOperation } from "./commands.ts";
 import { type CompiledPatch, compilePatch } from "./patch/patch.ts";
 
@@ -26,11 +28,16 @@ export function prepare(operation: WriteOperation): PreparedOperation {
   }
 }
 
-/** Bytes that an operation brings along. */
-export function contentBytes(operation: WriteOperation): number {
-  if (operation.kind === "delete") return 0;
-  if (operation.kind !== "patch") return operation.json.length;
-  const { patch } = operation;
-  if (patch.form !== "operations") return patch.text.length;
-  return patch.operations.reduce((total, { path, json }) => total + path.length + json.length, 0);
+/** Prepares all operations of a batch, in turns; an error says which one it was. */
+export async function prepareAll(operations: readonly WriteOperation[], turn: Turn): Promise<PreparedOperation[]> {
+  const prepared: PreparedOperation[] = [];
+  for (const [i, operation] of operations.entries()) {
+    try {
+      prepared.push(prepare(operation));
+    } catch (error) {
+      throw atOperation(error, i);
+    }
+    await turn.pause();
+  }
+  return prepared;
 }

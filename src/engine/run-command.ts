@@ -75,9 +75,9 @@ export async function runInDatabase(
       await collections.drop(command.collection, command.force);
       return {};
     case "getCollection":
-      return collections.info(command.collection);
+      return await collections.info(command.collection);
     case "listCollections":
-      return collections.list(command.after, command.pageSize);
+      return await collections.list(command.after, command.pageSize);
     case "healDocument":
       return await healDocument(database, command, context);
     case "healDatabase":

@@ -4,6 +4,7 @@
 
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { Turn } from "../platform/turn.ts";
 import type { DocumentRecord } from "./commands.ts";
 import { type DocumentKey, documentKey } from "./document-line.ts";
 import type { DocumentState } from "./pending.ts";
@@ -17,19 +18,23 @@ export interface ContentSource {
   read(collection: string, id: bigint): Promise<DocumentRecord>;
 }
 
+/** Operations that are looked at in one piece of work. */
+const operationsInTurn = 64;
+
 export class StoredContents {
   readonly #source: ContentSource;
+  readonly #turn: Turn;
   readonly #records = new Map<DocumentKey, DocumentRecord>();
   #bytes = 0;
 
-  constructor(source: ContentSource) {
+  constructor(source: ContentSource, turn: Turn) {
     this.#source = source;
+    this.#turn = turn;
   }
 
   /**
-   * Reads every document that one of the patches lacks, until none does: when this returns, they can be planned in the
-   * same turn. `explain` says of an error which operation it was. DOCUMENT_CORRUPT; DOCUMENT_TOO_LARGE when all of them
-   * are too much.
+   * Reads every document that one of the patches lacks, until none does. `explain` says of an error which operation it
+   * was. DOCUMENT_CORRUPT; DOCUMENT_TOO_LARGE when all of them are too much.
    */
   async load(
     operations: readonly PreparedOperation[],
@@ -40,7 +45,9 @@ export class StoredContents {
     for (let loaded = true; loaded; ) {
       loaded = false;
       for (const [position, operation] of operations.entries()) {
-        if (!this.#lacks(operation)) continue;
+        if (operation.kind === "patch" && position % operationsInTurn === operationsInTurn - 1)
+          await this.#turn.pause();
+        if (hasContent(operation, this.#source, this)) continue;
         loaded = true;
         await this.#read(operation).catch((error: unknown) => {
           throw explain(error, position);
@@ -53,11 +60,6 @@ export class StoredContents {
   at(collection: string, id: bigint, version: number): Uint8Array | undefined {
     const record = this.#records.get(documentKey(collection, id));
     return record?.version === version ? record.json : undefined;
-  }
-
-  #lacks(operation: PreparedOperation): boolean {
-    const version = storedVersion(operation, this.#source);
-    return version !== undefined && this.at(operation.collection, operation.id, version) === undefined;
   }
 
   async #read({ collection, id }: PreparedOperation): Promise<void> {
@@ -79,4 +81,10 @@ export function storedVersion(operation: PreparedOperation, source: ContentSourc
   if (operation.kind !== "patch") return undefined;
   const state = source.stateOf(operation.collection, operation.id);
   return state?.exists === true && state.content === undefined ? state.version : undefined;
+}
+
+/** Whether an operation has all that it needs to be planned: the content of what it patches, in memory. */
+export function hasContent(operation: PreparedOperation, source: ContentSource, contents?: StoredContents): boolean {
+  const version = storedVersion(operation, source);
+  return version === undefined || contents?.at(operation.collection, operation.id, version) !== undefined;
 }

@@ -60,6 +60,17 @@ function turnOf(clock: Clock): SharedTurn {
   return turn;
 }
 
+/** Long work, cut up: wherever it yields, a turn may end. */
+export type Pieces<T> = Generator<void, T>;
+
+/** Does all pieces in this turn. */
+export function atOnce<T>(pieces: Pieces<T>): T {
+  for (;;) {
+    const step = pieces.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 export class Turn {
   readonly #shared: SharedTurn;
 
@@ -70,6 +81,24 @@ export class Turn {
   /** Whether others must run before the work goes on: then `pause` waits. */
   get isOver(): boolean {
     return this.#shared.isOver;
+  }
+
+  /** Does pieces in this turn; the result if they end in it. `run` does the others. */
+  start<T>(pieces: Pieces<T>): { readonly result: T } | undefined {
+    for (;;) {
+      const step = pieces.next();
+      if (step.done === true) return { result: step.value };
+      if (this.isOver) return undefined;
+    }
+  }
+
+  /** Does pieces in as many turns as it takes. */
+  async run<T>(pieces: Pieces<T>): Promise<T> {
+    for (;;) {
+      if (this.isOver) await this.pause();
+      const step = pieces.next();
+      if (step.done === true) return step.value;
+    }
   }
 
   /** Lets others run if this turn has lasted long enough, or if they have waited longer. */

@@ -2,8 +2,16 @@
 // pass.
 
 import { assert } from "../base/assert.ts";
-import { dataKind, dataRecordHeaderBytes, type DataKind, writeDataRecord } from "./data-format.ts";
+import { atOnce, type Pieces } from "../platform/turn.ts";
+import {
+  dataKind,
+  dataRecordHeaderBytes,
+  type DataKind,
+  writeDataRecord,
+  writeDataRecordInPieces,
+} from "./data-format.ts";
 import type { Parity } from "./index-shard.ts";
+import { bytesInPiece, copyInPieces } from "./long-bytes.ts";
 import {
   type CheckpointMark,
   checkpointPayloadBytes,
@@ -12,6 +20,7 @@ import {
   recordOverheadBytes,
   sealGroup,
   sealRecord,
+  sealRecordInPieces,
   timesBytes,
   walOp,
   type WalOp,
@@ -19,6 +28,9 @@ import {
   writeCheckpointPayload,
 } from "./wal-format.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
+
+/** Records that are encoded in one piece. */
+const recordsInPiece = 32;
 
 /** The kinds of change. */
 export type MutationKind = "put" | "delete" | "createCollection" | "dropCollection" | "request";
@@ -99,28 +111,37 @@ export interface GroupPlace {
 
 /** The WAL bytes of a group of commits with contiguous versions. */
 export function encodeWalGroup(commits: readonly Commit[], place: GroupPlace): Buffer {
+  return atOnce(walGroupPieces(commits, place));
+}
+
+/** The same, cut up. */
+export function* walGroupPieces(commits: readonly Commit[], place: GroupPlace): Pieces<Buffer> {
   const bodyBytes = commits.reduce((total, commit) => total + walBytesOf(commit), 0);
   const bytes = Buffer.allocUnsafe(groupRecordBytes + bodyBytes);
   const firstVersion = commits[0]?.version ?? place.baseVersion + 1;
   const { baseVersion, durableOffset } = place;
   const header = { firstVersion, baseVersion, durableOffset, bodyBytes, commits: commits.length };
   let offset = sealGroup(bytes, 0, place, header);
+  let records = 0;
   for (const { version, mutations } of commits) {
-    mutations.forEach((mutation, i) => {
+    const last = mutations.at(-1);
+    for (const mutation of mutations) {
+      const { kind, collection, idLow, idHigh, content } = mutation;
       const payload = offset + recordHeaderBytes;
       writeU64(bytes, mutation.createTimeMs, payload);
       writeU64(bytes, mutation.updateTimeMs, payload + 8);
-      bytes.set(mutation.content, payload + timesBytes);
-      const fields = {
-        version,
-        op: codes[mutation.kind].wal,
-        commit: i === mutations.length - 1,
-        collection: mutation.collection,
-        idLow: mutation.idLow,
-        idHigh: mutation.idHigh,
-      };
-      offset = sealRecord(bytes, offset, place, fields, timesBytes + mutation.content.length);
-    });
+      const commit = mutation === last;
+      const fields = { version, op: codes[kind].wal, commit, collection, idLow, idHigh };
+      const payloadBytes = timesBytes + content.length;
+      if (content.length > bytesInPiece) {
+        yield* copyInPieces(bytes, content, payload + timesBytes);
+        offset = yield* sealRecordInPieces(bytes, offset, place, fields, payloadBytes);
+      } else {
+        bytes.set(content, payload + timesBytes);
+        offset = sealRecord(bytes, offset, place, fields, payloadBytes);
+      }
+      if (++records % recordsInPiece === 0) yield;
+    }
   }
   assert(offset === bytes.length, "a WAL group's length was reckoned wrongly");
   return bytes;
@@ -142,21 +163,27 @@ export function encodeCheckpointGroup(mark: CheckpointMark, place: GroupPlace): 
 
 /** The data-file bytes of the same commits. */
 export function encodeDataRecords(commits: readonly Commit[], salt: number): Buffer {
+  return atOnce(dataRecordPieces(commits, salt));
+}
+
+/** The same, cut up. */
+export function* dataRecordPieces(commits: readonly Commit[], salt: number): Pieces<Buffer> {
   let length = 0;
   for (const commit of commits) for (const mutation of commit.mutations) length += dataBytesOf(mutation);
   const bytes = Buffer.allocUnsafe(length);
   let offset = 0;
-  for (const commit of commits) {
-    for (const mutation of commit.mutations) offset = writeMutation(bytes, offset, salt, commit.version, mutation);
+  let records = 0;
+  for (const { version, mutations } of commits) {
+    for (const { kind, collection, idLow, idHigh, createTimeMs, updateTimeMs, content } of mutations) {
+      const fields = { kind: codes[kind].data, collection, idLow, idHigh, version, createTimeMs, updateTimeMs };
+      offset =
+        content.length > bytesInPiece
+          ? yield* writeDataRecordInPieces(bytes, offset, salt, fields, content)
+          : writeDataRecord(bytes, offset, salt, fields, content);
+      if (++records % recordsInPiece === 0) yield;
+    }
   }
   return bytes;
-}
-
-function writeMutation(target: Buffer, offset: number, salt: number, version: number, mutation: Mutation): number {
-  const { collection, idLow, idHigh, createTimeMs, updateTimeMs } = mutation;
-  const kind = codes[mutation.kind].data;
-  const fields = { kind, collection, idLow, idHigh, version, createTimeMs, updateTimeMs };
-  return writeDataRecord(target, offset, salt, fields, mutation.content);
 }
 
 /** The mutation that a WAL record holds, or undefined when it is of another kind. */

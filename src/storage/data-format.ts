@@ -16,6 +16,8 @@
 import { checksum } from "../base/checksum.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
+import type { Pieces } from "../platform/turn.ts";
+import { checksumInPieces, copyInPieces } from "./long-bytes.ts";
 
 export const dataFormatVersion = 2;
 const magic = Buffer.from("DOCDBDAT", "latin1");
@@ -104,9 +106,34 @@ export function writeDataRecord(
   fields: DataFields,
   content: Uint8Array,
 ): number {
+  target.set(content, offset + dataRecordHeaderBytes);
+  return writeDataRecordHeader(target, offset, salt, fields, content.length, checksum(content, salt));
+}
+
+/** Like `writeDataRecord`, for content of any size. */
+export function* writeDataRecordInPieces(
+  target: Buffer,
+  offset: number,
+  salt: number,
+  fields: DataFields,
+  content: Uint8Array,
+): Pieces<number> {
+  yield* copyInPieces(target, content, offset + dataRecordHeaderBytes);
+  const sum = yield* checksumInPieces(content, salt);
+  return writeDataRecordHeader(target, offset, salt, fields, content.length, sum);
+}
+
+/** Writes what stands before the content; returns the offset behind the record. */
+function writeDataRecordHeader(
+  target: Buffer,
+  offset: number,
+  salt: number,
+  fields: DataFields,
+  contentBytes: number,
+  contentChecksum: number,
+): number {
   const contentStart = offset + dataRecordHeaderBytes;
-  const end = contentStart + content.length;
-  target.writeUInt32LE(end - offset, offset + 4);
+  target.writeUInt32LE(dataRecordHeaderBytes + contentBytes, offset + 4);
   target.writeUInt32LE(fields.kind, offset + 8);
   target.writeUInt32LE(fields.collection, offset + 12);
   target.writeUInt32LE(fields.idLow, offset + 16);
@@ -114,10 +141,9 @@ export function writeDataRecord(
   writeU64(target, fields.version, offset + 24);
   writeU64(target, fields.createTimeMs, offset + 32);
   writeU64(target, fields.updateTimeMs, offset + 40);
-  target.set(content, contentStart);
-  target.writeUInt32LE(checksum(content, salt), offset + contentChecksumOffset);
+  target.writeUInt32LE(contentChecksum, offset + contentChecksumOffset);
   target.writeUInt32LE(checksum(target.subarray(offset + 4, contentStart), salt), offset);
-  return end;
+  return contentStart + contentBytes;
 }
 
 /** The header of the record at `offset`, or undefined when the bytes there are none of a file with this salt. */

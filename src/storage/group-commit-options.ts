@@ -19,8 +19,12 @@ export interface GroupCommitOptions {
 
 /** Who is told what becomes of commits. Called synchronously. */
 export interface GroupCommitListener {
-  /** The commit counts: make it visible. `offset` is where its records start in the data file; it took `walBytes`. */
-  publish(commit: Commit, offset: number, walBytes: number): void;
+  /**
+   * The commit counts: make it visible. `offset` is where its records start in the data file; it took `walBytes`.
+   * Undefined when it is; otherwise the promise resolves when all is ready, and to what makes it visible in the turn in
+   * which the version advances.
+   */
+  publish(commit: Commit, offset: number, walBytes: number): Promise<() => void> | undefined;
   /** Nothing that was submitted and not published will be: forget it. */
   onAbort(): void;
   /** No write is possible any more. */

@@ -14,16 +14,17 @@ import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import { bothSettled } from "../platform/file-io.ts";
 import type { Clock, Timer } from "../platform/platform.ts";
+import { Turn } from "../platform/turn.ts";
 import { GroupTimes, type OperationTimes } from "../telemetry/operation-times.ts";
 import {
   type Commit,
   dataBytesOf,
   encodeCheckpointGroup,
-  encodeDataRecords,
-  encodeWalGroup,
   type GroupPlace,
   type GroupRecords,
+  dataRecordPieces,
   walBytesOf,
+  walGroupPieces,
 } from "./commit.ts";
 import type { DataFiles } from "./data-files.ts";
 import { FatalWriteError, isDiskFailure, namesLost, outcomeUnknown, readOnlyError, writeError } from "./disk-errors.ts";
@@ -31,6 +32,9 @@ import { isLossy } from "./fsync-mode.ts";
 import type { GroupCommitListener, GroupCommitOptions } from "./group-commit-options.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
+
+/** Commits that are published in one turn of the event loop. */
+const commitsInTurn = 256;
 
 interface Waiting {
   readonly commit: Commit;
@@ -221,8 +225,11 @@ export class GroupCommit {
     try {
       if (this.#readOnly !== undefined) throw this.#readOnly;
       await this.#openSegment();
-      walBytes = encodeWalGroup(commits, this.#place());
-      dataBytes = encodeDataRecords(commits, this.#data.current.header.salt);
+      const turn = new Turn(this.#clock);
+      walBytes = await turn.run(walGroupPieces(commits, this.#place()));
+      dataBytes = await turn.run(dataRecordPieces(commits, this.#data.current.header.salt));
+      // A checkpoint may have met a disk that lies meanwhile.
+      if (this.readOnly !== undefined) throw this.readOnly;
       times.append();
       await bothSettled(this.#data.current.append(dataBytes), this.#wal.append(walBytes));
       times.appended();
@@ -245,7 +252,7 @@ export class GroupCommit {
     this.#options.meters.group(times, walBytes.length);
     const { salt } = this.#data.current.header;
     this.#lastGroup = dataBytes.length > limits.groupBytes ? undefined : { bytes: dataBytes, salt };
-    this.#publish(group, dataBytes.length);
+    await this.#publish(group, dataBytes.length);
     if (this.#options.mode === "interval") this.#scheduleSync();
   }
 
@@ -254,13 +261,17 @@ export class GroupCommit {
     return { databaseId, salt: this.#wal.salt, baseVersion: this.#lastVersion, durableOffset: this.#durableOffset };
   }
 
-  #publish(group: Waiting[], dataBytes: number): void {
+  async #publish(group: Waiting[], dataBytes: number): Promise<void> {
     let offset = this.#data.current.tail;
     this.#data.current.accept(dataBytes);
-    for (const { commit, bytes, resolve } of group) {
-      this.#listener.publish(commit, offset, bytes);
+    for (const [i, { commit, bytes, resolve }] of group.entries()) {
+      // What their callers do about it takes longer than publishing them.
+      if (i > 0 && i % commitsInTurn === 0) await this.#clock.yield();
+      const publishing = this.#listener.publish(commit, offset, bytes);
+      const reveal = publishing === undefined ? undefined : await publishing;
       for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
       this.#lastVersion = commit.version;
+      reveal?.();
       this.#pendingBytes -= bytes;
       this.#settled++;
       resolve();

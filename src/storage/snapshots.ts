@@ -34,20 +34,11 @@ import type { IdOrder } from "./id-order.ts";
 import { oldVersionBytes, OldVersions, type VersionKey } from "./old-versions.ts";
 import { OrderedIds } from "./ordered-ids.ts";
 import type { Lease, ReadLeases } from "./read-leases.ts";
+import { OpenSnapshot, type Pin, type Snapshot, tooOld } from "./snapshot.ts";
 import type { StoreOptions } from "./store-options.ts";
 
 /** Old versions that are looked after at once when a snapshot ends; the rest in turns of their own. */
 const settledAtOnce = 1_000;
-
-/** One open snapshot. */
-export interface Snapshot {
-  /** The last commit that it sees. */
-  readonly version: number;
-  /** Why it can't be read any more, if so: SNAPSHOT_TOO_OLD, or CANCELLED after its release. */
-  readonly ended: DocDBError | undefined;
-  /** Ends it and gives back what it held. */
-  release(): void;
-}
 
 /** A document's version that a reader sees, and the file that it stands in. */
 export interface Located {
@@ -71,35 +62,6 @@ export interface SnapshotParts {
   readonly data: DataFiles;
   readonly leases: ReadLeases;
   readonly givenUp: GivenUpFiles;
-}
-
-/** What open snapshots of one version share. */
-interface Pin {
-  readonly version: number;
-  snapshots: number;
-  /** The first row of its list of old versions, or 0. */
-  rows: number;
-}
-
-class OpenSnapshot implements Snapshot {
-  readonly pin: Pin;
-  readonly openedMs: number;
-  readonly #end: (snapshot: OpenSnapshot, why: DocDBError) => void;
-  ended: DocDBError | undefined;
-
-  constructor(pin: Pin, openedMs: number, end: (snapshot: OpenSnapshot, why: DocDBError) => void) {
-    this.pin = pin;
-    this.openedMs = openedMs;
-    this.#end = end;
-  }
-
-  get version(): number {
-    return this.pin.version;
-  }
-
-  release(): void {
-    this.#end(this, new DocDBError("CANCELLED", "The snapshot has been released."));
-  }
 }
 
 export class Snapshots {
@@ -142,14 +104,28 @@ export class Snapshots {
       const message = `${limits.snapshots} scans and transactions of this database are open already. Try again later.`;
       throw new DocDBError("TOO_MANY_SNAPSHOTS", message, { retryAfterMs: 1_000 });
     }
-    let pin = this.#pins.at(-1);
-    assert(pin === undefined || pin.version <= version, "a snapshot is older than one that is open already");
-    if (pin?.version !== version) this.#pins.push((pin = { version, snapshots: 0, rows: 0 }));
-    pin.snapshots++;
+    const pin = this.#pinOf(version);
     const snapshot = new OpenSnapshot(pin, this.#clock.monotonicMs(), (ended, why) => this.#end(ended, why));
     this.#open.set(snapshot, this.#leases.take());
     this.#watchAge();
     return snapshot;
+  }
+
+  /** A snapshot of the visible version beyond all bounds: for a commit that is being published, and nobody else. */
+  pin(version: number): Snapshot {
+    const lease = this.#leases.take();
+    return new OpenSnapshot(this.#pinOf(version), this.#clock.monotonicMs(), (ended, why) => {
+      lease.giveBack();
+      this.#end(ended, why);
+    });
+  }
+
+  #pinOf(version: number): Pin {
+    let pin = this.#pins.at(-1);
+    assert(pin === undefined || pin.version <= version, "a snapshot is older than one that is open already");
+    if (pin?.version !== version) this.#pins.push((pin = { version, snapshots: 0, rows: 0 }));
+    pin.snapshots++;
+    return pin;
   }
 
   /** Ends every snapshot: the database is being closed. */
@@ -338,8 +314,4 @@ export class Snapshots {
       this.#end(snapshot, tooOld(snapshot, `The snapshot of version ${snapshot.version} ${age}. Begin again.`));
     }
   }
-}
-
-function tooOld({ version }: Snapshot, message: string): DocDBError {
-  return new DocDBError("SNAPSHOT_TOO_OLD", message, { metadata: { version: String(version) } });
 }

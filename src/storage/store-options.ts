@@ -34,6 +34,11 @@ export interface StoreOptions extends HealingOptions {
   readonly compactionBytes: number;
   /** Share of dead bytes in the data files at which it does, in [0, 1]. */
   readonly compactionDeadRatio: number;
+  /**
+   * Changes of one commit that are planned and published in one piece of work. A commit with more may be cut up: tests
+   * want to see what others see in between.
+   */
+  readonly mutationsInPiece: number;
   /** Milliseconds after which an open snapshot ends. */
   readonly snapshotAgeMs: number;
   /** Bytes of old versions past which the oldest snapshot ends. */

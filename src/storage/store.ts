@@ -8,7 +8,7 @@ import { sabotaged } from "../base/sabotage.ts";
 import type { Turn } from "../platform/turn.ts";
 import type { OperationTimes } from "../telemetry/operation-times.ts";
 import { documentBytes } from "./compaction.ts";
-import { type Commit, dataBytesOf, type Mutation } from "./commit.ts";
+import type { Commit, Mutation } from "./commit.ts";
 import { dataRecordHeaderBytes, type DataRecord } from "./data-format.ts";
 import type { Collection, DocumentIndex } from "./document-index.ts";
 import { diskError } from "./disk-errors.ts";
@@ -18,11 +18,13 @@ import { GroupCommit } from "./group-commit.ts";
 import { Healing } from "./healing.ts";
 import type { IdOrder } from "./id-order.ts";
 import type { CachePart } from "./payload-cache.ts";
+import { Publisher } from "./publisher.ts";
 import { ReadLeases } from "./read-leases.ts";
 import { readRuns, type Wanted } from "./read-runs.ts";
 import { placeOf } from "./record-place.ts";
 import { requestsCollection } from "./request-table.ts";
-import { type Located, type Snapshot, Snapshots, type SnapshotStats } from "./snapshots.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { type Located, Snapshots, type SnapshotStats } from "./snapshots.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -54,6 +56,7 @@ export class Store {
   readonly #givenUp: GivenUpFiles;
   readonly #snapshots: Snapshots;
   readonly #cache: CachePart | undefined;
+  readonly #publisher: Publisher;
   /** Checkpoints and compactions. */
   readonly upkeep: Upkeep;
   readonly healing: Healing;
@@ -88,6 +91,12 @@ export class Store {
     });
     this.#cache = options.cache?.part();
     this.healing = new Healing(this.#parts, this.#leases, options);
+    this.#publisher = new Publisher(platform.clock, options.mutationsInPiece, {
+      index,
+      data,
+      snapshots: this.#snapshots,
+      healing: this.healing,
+    });
     this.upkeep = new Upkeep(options, this.#parts, this.healing, this.#givenUp, opening);
   }
 
@@ -167,6 +176,13 @@ export class Store {
     };
   }
 
+  /**
+   * Settles when the commit is visible that is being published, if one is: until then counts of documents are between.
+   */
+  get published(): Promise<void> | undefined {
+    return this.#publisher.visible;
+  }
+
   get snapshotStats(): SnapshotStats {
     return this.#snapshots.stats;
   }
@@ -180,7 +196,12 @@ export class Store {
    * Where a document is, or undefined when there is none, or its collection was dropped: now, or as of a snapshot. Only
    * inside `reading`. SNAPSHOT_TOO_OLD.
    */
-  locate(collection: Collection, idLow: number, idHigh: number, snapshot?: Snapshot): Located | undefined {
+  locate(
+    collection: Collection,
+    idLow: number,
+    idHigh: number,
+    snapshot: Snapshot | undefined = this.#publisher.before,
+  ): Located | undefined {
     if (snapshot !== undefined) return this.#snapshots.locate(collection, idLow, idHigh, snapshot);
     const entry = this.index.collection(collection.id) === collection ? collection.table.get(idLow, idHigh) : undefined;
     return entry === undefined || entry.deleted
@@ -315,18 +336,9 @@ export class Store {
     observer.event("warn", "a file could not be closed", { database: layout.database, error });
   }
 
-  #publish(commit: Commit, offset: number, walBytes: number): void {
-    const { parity } = this.#parts.data.current;
-    let at = offset;
-    for (const mutation of commit.mutations) {
-      const length = dataBytesOf(mutation);
-      if (mutation.kind === "request") this.index.requests.expire(mutation.createTimeMs);
-      else this.#snapshots.keepReplaced(mutation, commit.version);
-      this.index.apply(mutation, commit.version, { offset: at, length, parity });
-      this.healing.noteChange(mutation);
-      at += length;
-    }
+  #publish(commit: Commit, offset: number, walBytes: number): Promise<() => void> | undefined {
     this.upkeep.noteCommit(walBytes);
+    return this.#publisher.publish(commit, offset, this.visibleVersion);
   }
 
   #onAbort(): void {

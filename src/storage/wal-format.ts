@@ -17,7 +17,9 @@
 import { checksum } from "../base/checksum.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
+import type { Pieces } from "../platform/turn.ts";
 import { type DataExtent, extentBytes, readExtent, writeExtent } from "./data-extent.ts";
+import { checksumInPieces } from "./long-bytes.ts";
 
 export const walFormatVersion = 1;
 const magic = Buffer.from("DOCDBWAL", "latin1");
@@ -131,6 +133,12 @@ export interface RecordFields {
   readonly idHigh: number;
 }
 
+/** What a record is sealed with. */
+export interface SegmentKey {
+  readonly databaseId: number;
+  readonly salt: number;
+}
+
 /**
  * Writes one record at `offset`. The payload must already stand at `offset + recordHeaderBytes`, so that the caller can
  * compose it in place. Returns the offset behind the record.
@@ -138,12 +146,38 @@ export interface RecordFields {
 export function sealRecord(
   target: Buffer,
   offset: number,
-  segment: { readonly databaseId: number; readonly salt: number },
+  segment: SegmentKey,
+  fields: RecordFields,
+  payloadBytes: number,
+): number {
+  const end = writeRecordHeader(target, offset, segment, fields, payloadBytes);
+  target.writeUInt32LE(checksum(target.subarray(offset, end - 4), segment.salt), end - 4);
+  return end;
+}
+
+/** Like `sealRecord`, for a payload of any size. */
+export function* sealRecordInPieces(
+  target: Buffer,
+  offset: number,
+  segment: SegmentKey,
+  fields: RecordFields,
+  payloadBytes: number,
+): Pieces<number> {
+  const end = writeRecordHeader(target, offset, segment, fields, payloadBytes);
+  const sum = yield* checksumInPieces(target.subarray(offset, end - 4), segment.salt);
+  target.writeUInt32LE(sum, end - 4);
+  return end;
+}
+
+/** Writes what stands before the payload; returns the offset behind the record. */
+function writeRecordHeader(
+  target: Buffer,
+  offset: number,
+  segment: SegmentKey,
   fields: RecordFields,
   payloadBytes: number,
 ): number {
   const length = recordOverheadBytes + payloadBytes;
-  const end = offset + length;
   writeU64(target, length, offset);
   writeU64(target, fields.version, offset + 8);
   writeU64(target, segment.databaseId, offset + 16);
@@ -153,8 +187,7 @@ export function sealRecord(
   target.writeUInt32LE(fields.idLow, offset + 30);
   target.writeUInt32LE(fields.idHigh, offset + 34);
   target.writeUInt32LE(payloadBytes, offset + 38);
-  target.writeUInt32LE(checksum(target.subarray(offset, end - 4), segment.salt), end - 4);
-  return end;
+  return offset + length;
 }
 
 /** The record at `offset`, or undefined when the bytes there are no valid record of this segment. */

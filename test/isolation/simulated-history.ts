@@ -16,7 +16,9 @@ export async function simulatedHistory(
   seed: number,
   isolation: Isolation,
 ): Promise<{ history: History; operations: readonly Operation[] }> {
-  const db = await new SimulatedEngine({}, new SimulatedMachine(seed)).start();
+  // In every other history turns of the event loop end wherever they can.
+  const slowTurns = seed % 2 === 0 ? 0.3 : 0;
+  const db = await new SimulatedEngine({ mutationsInPiece: 1 }, new SimulatedMachine(seed, { slowTurns })).start();
   await db.run({ op: "createDatabase", database });
   for (const collection of [...shared, single]) await db.run({ op: "createCollection", database, collection });
   const recorder = new Recorder(isolation, new Prng(seed, 300));

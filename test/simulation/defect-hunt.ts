@@ -28,10 +28,12 @@ interface Hunt {
 }
 
 /**
- * What concerns transactions and snapshots is caught by tests of their own; this one by test/engine/database.test.ts.
+ * What concerns transactions is caught by tests of their own; the first two of these by test/engine/database.test.ts
+ * and large-commits.test.ts.
  */
 type CaughtElsewhere =
   | "abort-keeps-pending"
+  | "large-commit-seen-in-part"
   | "commit-skips-ranges"
   | "commit-ignores-pending"
   | "commit-skips-first-committer";

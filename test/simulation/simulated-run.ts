@@ -50,6 +50,7 @@ interface Run {
   readonly rot: BitRot | undefined;
   readonly files: FileSettings;
   readonly pool: PoolSettings;
+  readonly slow: boolean;
   faulty: boolean;
 }
 
@@ -67,14 +68,17 @@ export interface RunSummary {
 /** Runs a seed; throws a `Violation`, with the seed and the last I/Os in its message, when a promise was broken. */
 export async function runSeed(seed: number): Promise<RunSummary> {
   const random = new Prng(seed, 100);
-  const machine = new SimulatedMachine(seed, { traceLines: Number(process.env["DOCDB_TRACE_LINES"] ?? 200) });
+  const chance = new Prng(seed, 101);
+  // In half of the runs turns of the event loop end wherever they can.
+  const slow = chance.below(2) === 0;
+  const traceLines = Number(process.env["DOCDB_TRACE_LINES"] ?? 200);
+  const machine = new SimulatedMachine(seed, { traceLines, slowTurns: slow ? 0.3 : 0 });
   const mode = random.pick(["group", "group", "group", "always", "interval", "none"] as const);
   const models = new Map(databases.map((name) => [name, new CommitModel()]));
   const faulty = random.below(3) === 0;
-  const chance = new Prng(seed, 101);
   const rot = !faulty && chance.below(4) === 0 ? new BitRot(machine, chance) : undefined;
   const pool = drawPool(new Prng(seed, 102));
-  const run: Run = { machine, random, mode, models, rot, faulty, files: drawFiles(random), pool };
+  const run: Run = { machine, random, mode, models, rot, faulty, files: drawFiles(random), pool, slow };
   let crashes = 0;
   try {
     for (let boots = 2 + random.below(4); boots > 0; boots--) {
@@ -149,6 +153,7 @@ async function session(run: Run, operations: number): Promise<void> {
     compactionBytes: 4000,
     compactionDeadRatio: 0.3,
     snapshotAgeMs: 500,
+    mutationsInPiece: run.slow ? 1 : 128,
     // Small enough that documents have to give way; in the other half of the seeds every read is one of the disk.
     cacheBytes: run.files.keepSegments === 0 ? 0 : 20_000,
     scrubIntervalMs: run.rot === undefined ? 0 : 20,

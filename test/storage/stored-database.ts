@@ -11,7 +11,7 @@ import { Background } from "../../src/platform/background.ts";
 import { Pacer } from "../../src/storage/pacer.ts";
 import { layoutOf } from "../../src/storage/layout.ts";
 import { createStore } from "../../src/storage/create-store.ts";
-import type { Snapshot } from "../../src/storage/snapshots.ts";
+import type { Snapshot } from "../../src/storage/snapshot.ts";
 import { Store } from "../../src/storage/store.ts";
 import { Meters } from "../../src/telemetry/meters.ts";
 import type { StoreOptions } from "../../src/storage/store-options.ts";
@@ -57,6 +57,7 @@ export class StoredDatabase {
       meters: new Meters(),
       layout,
       databaseId: 1,
+      mutationsInPiece: 2,
       observer: {
         event: (level, message) => void (level === "info" || this.events.push(message)),
         failure: (where) => void (where.includes(": ") && this.events.push(where)),

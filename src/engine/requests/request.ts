@@ -7,7 +7,13 @@ import { checksum } from "../../base/checksum.ts";
 import { DocDBError } from "../../base/errors.ts";
 import { type Hash64, hash64 } from "../../base/hash.ts";
 import { limits } from "../../base/limits.ts";
+import type { Pieces } from "../../platform/turn.ts";
 import type { Patch, WriteOperation } from "../commands.ts";
+
+/** Operations whose fingerprint is taken in one piece of work. */
+const operationsInPiece = 64;
+
+const empty: Fingerprint = { checksum: 0, bytes: 0 };
 
 export interface Request {
   readonly id: string;
@@ -24,19 +30,26 @@ export interface Fingerprint {
   readonly bytes: number;
 }
 
-/** Like `requestFor`, for a command that may have no request id. */
-export function requestOf(
-  id: string | undefined,
-  operations: readonly WriteOperation[],
-  position?: number,
-): Request | undefined {
-  return id === undefined || id === "" ? undefined : requestFor(id, operations, position);
+/** A request for one operation; undefined without an id. INVALID_REQUEST. */
+export function requestOf(id: string | undefined, operation: WriteOperation, position = 0): Request | undefined {
+  if (id === undefined || id === "") return undefined;
+  checkRequestId(id);
+  return made(id, position === 0 ? id : `${id}\0${position}`, fingerprintOf([operation], empty));
 }
 
-/** A request for one operation, or for all of an atomic batch. INVALID_REQUEST for an id that is too long. */
-function requestFor(id: string, operations: readonly WriteOperation[], position = 0): Request {
+/** A request for all operations of an atomic batch; undefined without an id. INVALID_REQUEST. */
+export function* requestPieces(
+  id: string | undefined,
+  operations: readonly WriteOperation[],
+): Pieces<Request | undefined> {
+  if (id === undefined || id === "") return undefined;
   checkRequestId(id);
-  return made(id, position === 0 ? id : `${id}\0${position}`, fingerprintOf(operations));
+  let fingerprint = empty;
+  for (let from = 0; from < operations.length; from += operationsInPiece) {
+    if (from > 0) yield;
+    fingerprint = fingerprintOf(operations.slice(from, from + operationsInPiece), fingerprint);
+  }
+  return made(id, id, fingerprint);
 }
 
 /** A request for the commit of a transaction: ids of requests count only together with that of the transaction. */
@@ -70,8 +83,8 @@ function made(id: string, key: string, fingerprint: Fingerprint): Request {
 }
 
 /** Every mutation with a request id pays for this: it is made without building what isn't needed. */
-function fingerprintOf(operations: readonly WriteOperation[]): Fingerprint {
-  let [sum, length] = [0, 0];
+function fingerprintOf(operations: readonly WriteOperation[], before: Fingerprint): Fingerprint {
+  let { checksum: sum, bytes: length } = before;
   const add = (part: Uint8Array | string): void => {
     sum = checksum(part, sum);
     length += part.length;

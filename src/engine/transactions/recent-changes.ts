@@ -61,13 +61,11 @@ export class RecentChanges {
     this.#needed = version;
   }
 
-  /** Notes a commit, at the moment that it gets its version. */
-  add(mutations: readonly Mutation[], version: number): void {
-    for (const { kind, collection, idLow, idHigh, content } of mutations) {
-      if (kind === "put" || kind === "delete") this.#append(version, collection, idLow, idHigh);
-      else if (kind === "createCollection") {
-        this.#created.set(Buffer.from(content).toString("utf8").toLowerCase(), version);
-      }
+  /** Notes a change of a commit, when it has its version. */
+  add({ kind, collection, idLow, idHigh, content }: Mutation, version: number): void {
+    if (kind === "put" || kind === "delete") this.#append(version, collection, idLow, idHigh);
+    else if (kind === "createCollection") {
+      this.#created.set(Buffer.from(content).toString("utf8").toLowerCase(), version);
     }
   }
 

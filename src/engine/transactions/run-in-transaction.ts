@@ -14,10 +14,10 @@ import type {
   Outcome,
   Result,
 } from "../commands.ts";
-import { atOperation, checkSize } from "../document-writer.ts";
+import { atOperation, checkSize } from "../batch.ts";
 import { inParallel } from "../in-parallel.ts";
-import { prepare, type PreparedOperation } from "../prepared-operation.ts";
-import { requestOf } from "../requests/request.ts";
+import { prepare, prepareAll } from "../prepared-operation.ts";
+import { requestOf, requestPieces } from "../requests/request.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -69,8 +69,8 @@ async function run(transaction: Transaction, command: DocumentCommand, clock: Cl
     }
     case "writeDocument": {
       const { operation, requestId } = command;
-      const stamps = await transaction.requests.once(requestOf(requestId, [operation]), () =>
-        transaction.write([prepare(operation)], clock.now()),
+      const stamps = await transaction.requests.once(requestOf(requestId, operation), () =>
+        transaction.write([prepare(operation)], clock.now(), new Turn(clock)),
       );
       return stamps[0] as DocumentStamp;
     }
@@ -108,17 +108,10 @@ async function writeAtomic(
 ): Promise<Outcome<DocumentStamp>[]> {
   checkSize(operations);
   const turn = new Turn(clock);
-  const prepared: PreparedOperation[] = [];
-  for (const [i, operation] of operations.entries()) {
-    try {
-      prepared.push(prepare(operation));
-    } catch (error) {
-      throw atOperation(error, i);
-    }
-    await turn.pause();
-  }
-  const stamps = await transaction.requests.once(requestOf(requestId, operations), () =>
-    transaction.write(prepared, clock.now(), atOperation),
+  const request = await turn.run(requestPieces(requestId, operations));
+  const prepared = await prepareAll(operations, turn);
+  const stamps = await transaction.requests.once(request, () =>
+    transaction.write(prepared, clock.now(), turn, atOperation),
   );
   return stamps.map((value) => ({ ok: true, value }));
 }
@@ -133,8 +126,8 @@ async function writeEach(
   const outcomes: Outcome<DocumentStamp>[] = [];
   for (const [position, operation] of operations.entries()) {
     try {
-      const [value] = await transaction.requests.once(requestOf(requestId, [operation], position), () =>
-        transaction.write([prepare(operation)], clock.now()),
+      const [value] = await transaction.requests.once(requestOf(requestId, operation, position), () =>
+        transaction.write([prepare(operation)], clock.now(), turn),
       );
       outcomes.push({ ok: true, value: value as DocumentStamp });
     } catch (error) {

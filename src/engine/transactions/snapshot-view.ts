@@ -3,7 +3,8 @@
 import { idHigh, idLow } from "../../base/u64.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { Collection } from "../../storage/document-index.ts";
-import type { Located, Snapshot } from "../../storage/snapshots.ts";
+import type { Snapshot } from "../../storage/snapshot.ts";
+import type { Located } from "../../storage/snapshots.ts";
 import type { Store } from "../../storage/store.ts";
 import { defaultCollection, type DocumentRecord, type ScanPage } from "../commands.ts";
 import { type PageBounds, PageReader } from "../page-reader.ts";

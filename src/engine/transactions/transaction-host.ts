@@ -1,10 +1,9 @@
 // What the transactions of a database work with, made of the database's parts.
 
 import type { Clock, Randomness } from "../../platform/platform.ts";
-import type { Mutation } from "../../storage/commit.ts";
+import { Turn } from "../../platform/turn.ts";
 import type { Store } from "../../storage/store.ts";
 import type { Meters } from "../../telemetry/meters.ts";
-import type { OperationTimes } from "../../telemetry/operation-times.ts";
 import type { Collections } from "../collections.ts";
 import type { PendingWrites } from "../pending.ts";
 import { requestForCommit } from "../requests/request.ts";
@@ -31,16 +30,7 @@ export interface HostParts {
 export function transactionHost(parts: HostParts): TransactionHost {
   const { store, requests, submitter, clock, random, meters } = parts;
   const newest = newestState(parts);
-  const path = {
-    clock,
-    newest,
-    checkWritable: () => submitter.checkWritable(),
-    commit: (mutations: readonly Mutation[], times: OperationTimes | undefined) => {
-      const version = store.nextVersion;
-      return { version, done: submitter.commit(mutations, times) };
-    },
-    settled: () => submitter.settled(),
-  };
+  const path = { turn: new Turn(clock), clock, newest, submitter };
   return {
     newest,
     clock,

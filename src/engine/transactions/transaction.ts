@@ -4,6 +4,7 @@
 import { DocDBError } from "../../base/errors.ts";
 import { limits, maxDocumentId } from "../../base/limits.ts";
 import { checkName } from "../../base/names.ts";
+import type { Pieces, Turn } from "../../platform/turn.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { Collection } from "../../storage/document-index.ts";
 import type { DocumentRecord, DocumentStamp, Isolation, Page, ScanPage } from "../commands.ts";
@@ -32,6 +33,9 @@ export interface SnapshotView {
   page(collection: Collection, bounds: PageBounds): Promise<ScanPage>;
   close(): void;
 }
+
+/** Changes that are planned, or made ready for the commit, in one piece of work. */
+const changesInPiece = 128;
 
 export class Transaction implements DocumentStates {
   readonly id: string;
@@ -126,22 +130,27 @@ export class Transaction implements DocumentStates {
   async write(
     operations: readonly PreparedOperation[],
     nowMs: number,
+    turn: Turn,
     explain: (error: unknown, position: number) => unknown = (error) => error,
   ): Promise<DocumentStamp[]> {
-    const contents = new StoredContents(this.#source);
+    const contents = new StoredContents(this.#source, turn);
     await contents.load(operations, explain);
     const plan = new WritePlan(this, 0, nowMs, contents);
-    const stamps = operations.map((operation, i) => {
+    const stamps: DocumentStamp[] = [];
+    for (const [i, operation] of operations.entries()) {
+      if (i > 0 && i % changesInPiece === 0) await turn.pause();
       try {
         const collection = this.#find(operation.collection);
         if (this.isolation === "serializable" && operation.id !== 0n) this.#noteRead(collection, operation.id);
-        return plan.add(collection, operation);
+        stamps.push(plan.add(collection, operation));
       } catch (error) {
         throw explain(error, i);
       }
-    });
-    this.#checkRoom(plan);
+    }
+    await this.#checkRoom(plan, turn);
+    let count = 0;
     for (const { collection, id, mutation } of plan) {
+      if (++count % changesInPiece === 0) await turn.pause();
       this.readSet.addCollection(collection);
       if (this.isolation !== "last_commit_wins") this.#addToReadSet(collection, id);
       this.writes.add(collection, mutation);
@@ -150,9 +159,11 @@ export class Transaction implements DocumentStates {
   }
 
   /** The commit's changes: creation times are those of the newest state, which the commit follows. */
-  mutationsAt(nowMs: number): Mutation[] {
+  *mutationPieces(nowMs: number): Pieces<Mutation[]> {
     const mutations: Mutation[] = [];
+    let count = 0;
     for (const { collection, id, mutation } of this.writes) {
+      if (++count % changesInPiece === 0) yield;
       const state = this.#newest.stateOf(collection, id);
       if (mutation.kind === "delete" && state?.exists !== true) continue;
       const createTimeMs = state?.exists === true ? state.createTimeMs : nowMs;
@@ -194,9 +205,11 @@ export class Transaction implements DocumentStates {
   }
 
   /** A document that is written again takes the place of what was written before. */
-  #checkRoom(plan: WritePlan): void {
+  async #checkRoom(plan: WritePlan, turn: Turn): Promise<void> {
     let { count, contentBytes: bytes } = this.writes;
+    let looked = 0;
     for (const { collection, id, mutation } of plan) {
+      if (++looked % changesInPiece === 0) await turn.pause();
       const before = this.writes.get(collection, id);
       if (before === undefined) count++;
       bytes += mutation.content.length - (before?.content.length ?? 0);

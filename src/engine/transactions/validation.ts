@@ -2,20 +2,20 @@
 // included. Optimistic concurrency control with backward validation (Kung and Robinson, 1981): the commit's version is
 // the transaction's place in the serial order, and everything it read must be the same there as in its snapshot.
 //
-// The last look and the planning of the commit happen in one turn of the event loop, so nothing comes between them.
-// What may take long is done before, in turns: `prepare` compares every document with its newest state and the ranges
-// with all recent changes, and remembers how far in the log of changes it looked; `holds` looks at the rest.
+// Nothing comes between the last look and the planning of the commit. What may take long is done before: `prepare`
+// compares every document with its newest state and the ranges with all recent changes, and remembers how far in the
+// log of changes it looked; `lastLook` looks at the rest.
 
 import { DocDBError } from "../../base/errors.ts";
 import { sabotaged } from "../../base/sabotage.ts";
-import type { Turn } from "../../platform/turn.ts";
+import type { Pieces, Turn } from "../../platform/turn.ts";
 import type { Collection } from "../../storage/document-index.ts";
 import type { DocumentState } from "../pending.ts";
 import type { ReadSet } from "./read-set.ts";
 import type { RecentChange, RecentChanges } from "./recent-changes.ts";
 
-/** Changes that the last look takes at most: the rest must have been prepared. */
-const lastLookChanges = 4096;
+/** Changes that the last look takes in one piece. */
+const changesInPiece = 512;
 
 /** The newest state of a database, pending commits included. */
 export interface NewestState {
@@ -56,16 +56,20 @@ export class Validation {
   }
 
   /**
-   * Looks at what `prepare` hasn't seen, in this turn. False when that is too much, or commits failed meanwhile: then
-   * it must be prepared again. TRANSACTION_CONFLICT when it doesn't hold.
+   * Looks at what `prepare` hasn't seen, in turns in which nobody else plans a commit. False when commits failed
+   * meanwhile: then it must be prepared again. TRANSACTION_CONFLICT when it doesn't hold.
    */
-  holds(): boolean {
+  *lastLook(): Pieces<boolean> {
     const { changes } = this.#newest;
     const position = this.#position;
     if (position === undefined || this.#aborts !== changes.aborts || !changes.has(position)) return false;
-    if (changes.end - position > lastLookChanges) return false;
     this.#checkCollections();
-    for (let at = position; at < changes.end; at++) this.#checkChange(changes.at(at));
+    for (let at = position; at < changes.end; at++) {
+      this.#checkChange(changes.at(at));
+      if ((at - position) % changesInPiece !== changesInPiece - 1) continue;
+      yield;
+      if (this.#aborts !== changes.aborts || !changes.has(at + 1)) return false;
+    }
     return true;
   }
 

@@ -25,6 +25,8 @@ export interface MachineOptions {
   readonly capacityBytes?: number;
   /** Lines of `trace`; 200 by default. */
   readonly traceLines?: number;
+  /** How often, in [0, 1], a look at the clock finds that work took `slowTurnMs`; 0 by default. */
+  readonly slowTurns?: number;
   /** Steps after which `run` and `runUntilIdle` give up; 1,000,000 by default. */
   readonly stepLimit?: number;
 }
@@ -40,6 +42,8 @@ export class SimulatedCrash extends Error {
 /** One in so many steps fires a timer although I/O is under way: some I/O is slow, by as much as `slowestIoMs`. */
 const slowIoRate = 128;
 const slowestIoMs = 10_000;
+/** More than long work takes of a turn: whoever looks finds that it is over. */
+const slowTurnMs = 5;
 
 export class SimulatedMachine {
   readonly seed: number;
@@ -85,7 +89,7 @@ export class SimulatedMachine {
     };
     const clock: Clock = {
       now: () => Math.max(0, this.#time.wallClockMs),
-      monotonicMs: () => this.#time.elapsedMs,
+      monotonicMs: () => this.#lookAtTime(),
       after: (delayMs, action) => (isAlive() ? this.#time.after(delayMs, action) : deadTimer),
       yield: () => (isAlive() ? this.#underWay.add<void>(undefined) : never()),
     };
@@ -239,6 +243,12 @@ export class SimulatedMachine {
     const fork = new SimulatedMachine(seed, this.#options);
     fork.#disk = this.#disk.copy();
     return fork;
+  }
+
+  #lookAtTime(): number {
+    const rate = this.#options.slowTurns ?? 0;
+    if (rate > 0 && this.#schedule.chance(rate)) this.#time.pass(slowTurnMs);
+    return this.#time.elapsedMs;
   }
 
   #stepOnce(): boolean {

@@ -21,7 +21,7 @@ function changesAfter(log: RecentChanges, version: number): bigint[] | undefined
 
 test("pending changes are kept, visible ones only as long as a transaction is older", (t) => {
   const log = new RecentChanges(1024);
-  for (let version = 1; version <= 5; version++) log.add([put(BigInt(version))], version);
+  for (let version = 1; version <= 5; version++) log.add(put(BigInt(version)), version);
   log.trim(2);
   t.deepEqual(changesAfter(log, 0), [3n, 4n, 5n]);
   log.need(3);
@@ -35,18 +35,18 @@ test("pending changes are kept, visible ones only as long as a transaction is ol
 test("what failed is forgotten, and the versions can be given again", (t) => {
   const log = new RecentChanges(1024);
   log.need(0);
-  for (let version = 1; version <= 5; version++) log.add([put(BigInt(version))], version);
+  for (let version = 1; version <= 5; version++) log.add(put(BigInt(version)), version);
   log.abort(3);
   t.is(log.aborts, 1);
   t.deepEqual(changesAfter(log, 0), [1n, 2n, 3n]);
-  log.add([put(40n), put(41n)], 4);
+  for (const id of [40n, 41n]) log.add(put(id), 4);
   t.deepEqual(changesAfter(log, 2), [3n, 40n, 41n]);
 });
 
 test("past its capacity the oldest go, and whoever needs them is told", (t) => {
   const log = new RecentChanges(2048);
   log.need(0);
-  for (let version = 1; version <= 5_000; version++) log.add([put(BigInt(version))], version);
+  for (let version = 1; version <= 5_000; version++) log.add(put(BigInt(version)), version);
   t.is(changesAfter(log, 0), undefined);
   t.is(changesAfter(log, 2_000), undefined);
   t.deepEqual(changesAfter(log, 4_998), [4_999n, 5_000n]);
@@ -55,7 +55,7 @@ test("past its capacity the oldest go, and whoever needs them is told", (t) => {
 
 test("the creation of a collection is known while it is pending", (t) => {
   const log = new RecentChanges(1024);
-  log.add([{ ...put(0n), kind: "createCollection", content: Buffer.from("Users") }], 1);
+  log.add({ ...put(0n), kind: "createCollection", content: Buffer.from("Users") }, 1);
   t.true(log.isBeingCreated("users"));
   log.trim(1);
   t.false(log.isBeingCreated("users"));
@@ -75,7 +75,7 @@ test("the log is like a list, whatever is added, trimmed and forgotten", (t) => 
       if (what === "add") {
         version++;
         const ids = Array.from({ length: count }, () => next++);
-        log.add(ids.map(put), version);
+        for (const id of ids) log.add(put(id), version);
         model.push(...ids.map((id) => ({ version, id })));
       } else if (what === "trim") {
         trimmed = Math.max(trimmed, Math.min(count, version));
