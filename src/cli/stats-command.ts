@@ -35,7 +35,8 @@ function printServer({ server, pool, scheduler, memory, fsyncMode, databases, er
   printTable([
     ["server", `DocDB ${version}, process ${processId} on Node.js ${nodeVersion}, since ${startTime.toISOString()}`],
     ["data", `${server.dataDirectory}, fsync ${fsyncMode}`],
-    ["memory", `${bytes(residentBytes)} resident, ${bytes(memory.usedBytes)} accounted for`],
+    ["memory", memoryLine(residentBytes, memory)],
+    ["held for", heldFor(memory)],
     ["connections", `${connections}, event loop late by ${eventLoopDelayP99Ms.toFixed(1)} ms (p99)`],
     ...poolRows(pool),
     ["slots", `${scheduler.slotsBusy} of ${scheduler.slots} busy, ${scheduler.queued} calls wait`],
@@ -44,7 +45,7 @@ function printServer({ server, pool, scheduler, memory, fsyncMode, databases, er
   if (databases.length > 0) {
     print("");
     printTable([
-      ["DATABASE", "STATE", "DOCUMENTS", "JSON", "DATA FILE", "DEAD", "WAL", "QUEUED"],
+      ["DATABASE", "STATE", "DOCUMENTS", "JSON", "MEMORY", "DATA FILE", "DEAD", "WAL", "QUEUED"],
       ...databases.map(databaseRow),
     ]);
   }
@@ -67,10 +68,30 @@ function poolRows(pool: PoolStats): string[][] {
   return rows;
 }
 
+function memoryLine(residentBytes: number, { usedBytes, limitBytes, refusals }: ServerStats["memory"]): string {
+  const limit = limitBytes === 0 ? "without limit" : `of ${bytes(limitBytes)}`;
+  return `${bytes(usedBytes)} ${limit} accounted for, ${refusals} calls refused; ${bytes(residentBytes)} resident`;
+}
+
+/** What memory is held for, the most first. */
+function heldFor(memory: ServerStats["memory"]): string {
+  const parts: [string, number][] = [
+    ["index", memory.indexBytes],
+    ["cache", memory.cacheBytes],
+    ["writes", memory.pendingWriteBytes],
+    ["transactions", memory.transactionBytes],
+    ["snapshots", memory.snapshotBytes],
+    ["calls", memory.callBytes],
+  ];
+  parts.sort((a, b) => b[1] - a[1]);
+  return parts.map(([what, held]) => `${what} ${bytes(held)}`).join(", ");
+}
+
 function databaseRow({ name, state, queued, opened }: DatabaseStats): string[] {
   if (opened === undefined) return [name, state];
-  const { documents, jsonBytes, dataFile, wal } = opened;
-  const sizes = [bytes(jsonBytes), bytes(dataFile.bytes), share(dataFile.deadBytes, dataFile.bytes), bytes(wal.bytes)];
+  const { documents, jsonBytes, memoryBytes, dataFile, wal } = opened;
+  const dead = share(dataFile.deadBytes, dataFile.bytes);
+  const sizes = [bytes(jsonBytes), bytes(memoryBytes), bytes(dataFile.bytes), dead, bytes(wal.bytes)];
   return [name, state, String(documents), ...sizes, String(queued)];
 }
 

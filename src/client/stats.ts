@@ -38,10 +38,17 @@ export interface ServerStats {
   };
   readonly memory: {
     readonly usedBytes: number;
+    /** 0: no limit. */
+    readonly limitBytes: number;
+    readonly databaseLimitBytes: number;
     readonly indexBytes: number;
+    readonly cacheBytes: number;
     readonly pendingWriteBytes: number;
     readonly transactionBytes: number;
     readonly snapshotBytes: number;
+    readonly callBytes: number;
+    /** Calls and operations refused because the server or a database was at its limit. */
+    readonly refusals: number;
   };
   readonly fsyncMode: "group" | "always" | "interval" | "none" | "unknown";
   /** Those asked for, by name. */
@@ -167,10 +174,15 @@ export async function getStats(connection: Connection, database: string, options
     },
     memory: {
       usedBytes: Number(memory?.usedBytes),
+      limitBytes: Number(memory?.limitBytes),
+      databaseLimitBytes: Number(memory?.databaseLimitBytes),
       indexBytes: Number(memory?.indexBytes),
+      cacheBytes: Number(memory?.cacheBytes),
       pendingWriteBytes: Number(memory?.pendingWriteBytes),
       transactionBytes: Number(memory?.transactionBytes),
       snapshotBytes: Number(memory?.snapshotBytes),
+      callBytes: Number(memory?.callBytes),
+      refusals: Number(memory?.refusals),
     },
     fsyncMode: fsyncModeNames[wire.fsyncMode] ?? "unknown",
     databases: wire.databases.map(databaseOf),

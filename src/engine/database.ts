@@ -50,6 +50,7 @@ export class Database {
     this.transactions = new Transactions(
       transactionHost({ store, collections, requests, pending, changes, submitter, clock, random, meters }),
     );
+    for (const { memory } of [changes, this.transactions]) store.memory.adopt(memory);
   }
 
   /**
@@ -85,11 +86,10 @@ export class Database {
   }
 
   get stats(): OpenDatabaseStats {
-    const { snapshots, oldVersions, memoryBytes } = this.#store.snapshotStats;
-    const { count: transactions, memoryBytes: transactionBytes } = this.transactions;
-    const ofSnapshots = { snapshots, oldVersions, snapshotBytes: memoryBytes };
+    const { snapshots, oldVersions } = this.#store.snapshotStats;
+    const { count: transactions } = this.transactions;
     const { quarantined } = this.healing.report;
-    return { ...this.#store.stats, quarantined, ...ofSnapshots, transactions, transactionBytes };
+    return { ...this.#store.stats, quarantined, snapshots, oldVersions, transactions };
   }
 
   /** Writes a checkpoint; returns the version it covers. */

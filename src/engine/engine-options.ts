@@ -1,6 +1,7 @@
 // What an engine can be told, and what that means for each of its databases.
 
 import { limits } from "../base/limits.ts";
+import { MemoryAccount } from "../base/memory-account.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Background } from "../platform/background.ts";
 import type { FsyncMode } from "../storage/fsync-mode.ts";
@@ -46,6 +47,13 @@ export interface EngineOptions {
   readonly scrubBytesPerSecond?: number;
   /** Milliseconds after which the snapshot of a scan or transaction ends. Default 300,000. */
   readonly snapshotAgeMs?: number;
+  /**
+   * Bytes of memory that may be held, whatever for; 0: no limit. Past it the cache gives way, then what would add
+   * something is refused (MEMORY_LIMIT). Default 1 GiB.
+   */
+  readonly memoryBytes?: number;
+  /** Bytes that one database may hold, cached documents aside; 0: no limit of its own. Default 256 MiB. */
+  readonly databaseMemoryBytes?: number;
   /** Bytes of documents that are kept in memory, of all databases together; 0 for none. Default 128 MiB. */
   readonly cacheBytes?: number;
   /** What the upkeep of all databases shares; whoever queues requests tells it of them. */
@@ -72,17 +80,23 @@ export interface Shared {
   readonly scrubPacer: Pacer;
   readonly cache: PayloadCache;
   readonly meters: Meters;
+  /** The bytes of memory that everything takes. */
+  readonly memory: MemoryAccount;
+  readonly databaseMemoryBytes: number;
 }
 
 /** What all databases of an engine share, by its options. */
 export function sharedBy(options: EngineOptions): Shared {
   const { clock } = options.platform;
   const { maxOpenDatabases: maxOpen = 100, idleCloseMs = 300_000 } = options;
+  const memory = new MemoryAccount({ name: "the server", limitBytes: options.memoryBytes ?? 1024 * mebibyte });
   return {
     pool: new DatabasePool(clock, { maxOpen, idleCloseMs }),
     background: options.background ?? new Background(clock),
     scrubPacer: new Pacer(clock, options.scrubBytesPerSecond ?? 8 * mebibyte),
-    cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte),
+    memory,
+    databaseMemoryBytes: options.databaseMemoryBytes ?? 256 * mebibyte,
+    cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte, memory),
     meters: options.meters ?? new Meters(),
   };
 }
@@ -91,7 +105,7 @@ export function sharedBy(options: EngineOptions): Shared {
 export function storeOptionsOf(
   options: EngineOptions,
   entry: CatalogEntry,
-  { background, scrubPacer, cache, meters }: Shared,
+  { background, scrubPacer, cache, memory, databaseMemoryBytes, meters }: Shared,
 ): StoreOptions {
   const { directory, platform, observer, fsyncMode, backupDirectory } = options;
   return {
@@ -114,6 +128,8 @@ export function storeOptionsOf(
     scrubPacer,
     cache,
     mutationsInPiece: options.mutationsInPiece ?? 128,
+    memory,
+    memoryBytes: databaseMemoryBytes,
     snapshotAgeMs: options.snapshotAgeMs ?? limits.snapshotAgeMs,
     oldVersionBytes: limits.oldVersionBytes,
   };

@@ -1,6 +1,7 @@
 // Figures about the databases of an engine, as plain data. Taken in one turn, from memory: nothing is opened and nobody
 // is waited for.
 
+import type { MemoryAccount, MemoryKind } from "../base/memory-account.ts";
 import type { CacheStats } from "../storage/payload-cache.ts";
 import type { StoreStats } from "../storage/store-stats.ts";
 import type { DatabaseInfo } from "./commands.ts";
@@ -11,8 +12,20 @@ export interface EngineStats {
   readonly pool: PoolStats;
   /** Of all databases together. */
   readonly cache: CacheStats;
+  /** Of all databases together. */
+  readonly memory: MemoryStats;
   /** The databases asked for, by name. */
   readonly databases: readonly DatabaseStats[];
+}
+
+export interface MemoryStats {
+  readonly bytes: number;
+  readonly byKind: Readonly<Record<MemoryKind, number>>;
+  /** 0: no limit. */
+  readonly limitBytes: number;
+  readonly databaseLimitBytes: number;
+  /** What was refused because of a limit, the server's or a database's, since the start. */
+  readonly refusals: number;
 }
 
 export interface PoolStats extends PoolCounts {
@@ -36,11 +49,14 @@ export interface DatabaseStats {
 export interface OpenDatabaseStats extends StoreStats {
   readonly snapshots: number;
   readonly oldVersions: number;
-  readonly snapshotBytes: number;
   readonly transactions: number;
-  readonly transactionBytes: number;
   /** Documents that answer DATA_LOSS. */
   readonly quarantined: number;
+}
+
+export function memoryStats(memory: MemoryAccount, databaseLimitBytes: number): MemoryStats {
+  const { bytes, limitBytes, refusals } = memory;
+  return { bytes, byKind: memory.byKind(), limitBytes, databaseLimitBytes, refusals };
 }
 
 export function poolStats(databases: readonly DatabaseInfo[], pool: DatabasePool, toRecover: number): PoolStats {

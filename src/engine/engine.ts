@@ -4,6 +4,7 @@
 // Layout: `.catalog` and `LOCK` in the data directory; see storage/layout.ts for the files of each database.
 
 import { DocDBError } from "../base/errors.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import { checkName } from "../base/names.ts";
 import { carefulPlatform } from "../platform/careful-file-system.ts";
 import type { Lock, Platform } from "../platform/platform.ts";
@@ -28,7 +29,7 @@ import { Database } from "./database.ts";
 import { refuseForeignFiles, removeFiles } from "./database-files.ts";
 import { databaseNotFound, DatabaseSlot, type SlotHost } from "./database-slot.ts";
 import { type EngineOptions, type Shared, sharedBy, storeOptionsOf } from "./engine-options.ts";
-import { type EngineStats, poolStats } from "./engine-stats.ts";
+import { type EngineStats, memoryStats, poolStats } from "./engine-stats.ts";
 import { isLong, runInDatabase } from "./run-command.ts";
 import { StartRecovery } from "./start-recovery.ts";
 
@@ -92,9 +93,18 @@ export class Engine implements Executor {
   stats(database: string): EngineStats {
     const infos = this.databases();
     const slots = database === "" ? infos.map((info) => this.#slot(info.database)) : [this.#slot(database)];
-    const cache = this.#shared.cache.stats;
-    const pool = poolStats(infos, this.#shared.pool, this.#recovery.left);
-    return { pool, cache, databases: slots.map((slot) => slot.stats) };
+    const { cache, memory, databaseMemoryBytes } = this.#shared;
+    return {
+      pool: poolStats(infos, this.#shared.pool, this.#recovery.left),
+      cache: cache.stats,
+      memory: memoryStats(memory, databaseMemoryBytes),
+      databases: slots.map((slot) => slot.stats),
+    };
+  }
+
+  /** The account of all memory: whoever holds some for the engine's callers has it counted there. */
+  get memory(): MemoryAccount {
+    return this.#shared.memory;
   }
 
   async execute<K extends CommandName>(command: Command<K>, context?: ExecutionContext): Promise<Result<K>> {

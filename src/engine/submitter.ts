@@ -3,10 +3,11 @@
 import { assert } from "../base/assert.ts";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Clock } from "../platform/platform.ts";
 import { type Pieces, Turn } from "../platform/turn.ts";
-import type { Mutation } from "../storage/commit.ts";
+import { memoryBytesOf, type Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
 import type { OperationTimes } from "../telemetry/operation-times.ts";
 import type { PendingWrites } from "./pending.ts";
@@ -77,9 +78,13 @@ export class Submitter {
     }
   }
 
-  /** Submits a small commit. It must have been validated in this turn, against the pending writes. */
+  /**
+   * Submits a small commit. It must have been validated in this turn, against the pending writes. MEMORY_LIMIT, before
+   * anything is done, when it adds something and there is no room for it.
+   */
   commit(mutations: readonly Mutation[], times?: OperationTimes): Submitted {
     assert(this.#held === undefined, "a commit is submitted while another one is planned");
+    admit(this.#store.memory, mutations, 0);
     const version = this.#store.nextVersion;
     this.#note(mutations, version, 0);
     return this.#submit(mutations, version, times);
@@ -87,9 +92,16 @@ export class Submitter {
 
   /**
    * Submits changes as one commit. They must have been validated against the pending writes in this turn, or in turns
-   * in which nobody else planned anything and `aborts` stayed as it was; otherwise this does nothing.
+   * in which nobody else planned anything and `aborts` stayed as it was; otherwise this does nothing. MEMORY_LIMIT, as
+   * above; `heldBytes` of the contents are held already, and by somebody who gives them back in the end.
    */
-  *commitPieces(mutations: readonly Mutation[], aborts: number, times?: OperationTimes): Pieces<Submitted | undefined> {
+  *commitPieces(
+    mutations: readonly Mutation[],
+    aborts: number,
+    times?: OperationTimes,
+    heldBytes: number = 0,
+  ): Pieces<Submitted | undefined> {
+    admit(this.#store.memory, mutations, heldBytes);
     const version = this.#store.nextVersion;
     for (let from = 0; from < mutations.length; from += this.#mutationsInPiece) {
       if (from > 0) yield;
@@ -161,4 +173,27 @@ export class Submitter {
     this.#changes.abort(this.#store.visibleVersion);
     this.#lastCommit = Promise.resolve();
   }
+}
+
+/**
+ * Bytes of memory that a new document may take for good: its slot in the index, and its place among the ids in order.
+ */
+const newDocumentBytes = 64;
+const newCollectionBytes = 2_000;
+
+/**
+ * Makes sure that there is memory for a commit: for what waits, for the two buffers in which it goes to the WAL and to
+ * the data file, and for the index. What only deletes gets through always, because it is the way back.
+ */
+function admit(memory: MemoryAccount, mutations: readonly Mutation[], heldBytes: number): void {
+  let [added, contentBytes, lastingBytes] = [0, 0, 0];
+  for (const { kind, content } of mutations) {
+    if (kind !== "put" && kind !== "createCollection") continue;
+    added++;
+    lastingBytes += kind === "put" ? newDocumentBytes : newCollectionBytes;
+    contentBytes += content.length;
+  }
+  if (added === 0) return;
+  const pendingBytes = memoryBytesOf({ version: 0, mutations }) - heldBytes;
+  memory.admit(pendingBytes + 2 * contentBytes + lastingBytes);
 }

@@ -2,7 +2,6 @@
 
 import type { DatabaseState } from "../engine/commands.ts";
 import type { OpenDatabaseStats } from "../engine/engine-stats.ts";
-import { memoryOf } from "../rpc/statistics.ts";
 import type { Metric } from "./exposition.ts";
 import { byDatabase, byLabel, counter, gauge, type MetricFigures, ofDatabases } from "./metric-figures.ts";
 
@@ -31,21 +30,24 @@ function databaseMetrics(figures: MetricFigures): Metric[] {
 
 function memoryMetrics(figures: MetricFigures): Metric[] {
   const { engine } = figures;
-  const total = (of: (stats: OpenDatabaseStats) => number): number =>
-    engine.databases.reduce((sum, { opened }) => sum + (opened === undefined ? 0 : of(opened)), 0);
+  const { byKind, limitBytes, refusals } = engine.memory;
+  const memoryOf = ({ memoryBytes }: OpenDatabaseStats): number => memoryBytes;
   return [
     gauge(
       "docdb_memory_bytes",
       "Bytes of memory that are accounted for, by what they are for.",
       byLabel("kind", {
-        index: total((stats) => stats.indexBytes),
-        cache: engine.cache.bytes,
-        pending_writes: total((stats) => stats.pendingWriteBytes),
-        transactions: total((stats) => stats.transactionBytes),
-        snapshots: total((stats) => stats.snapshotBytes),
+        index: byKind.index,
+        cache: byKind.cache,
+        pending_writes: byKind.pendingWrites,
+        transactions: byKind.transactions,
+        snapshots: byKind.snapshots,
+        calls: byKind.calls,
       }),
     ),
     gauge("docdb_database_memory_bytes", "The same by database, the cache left out.", byDatabase(figures, memoryOf)),
+    gauge("docdb_memory_limit_bytes", "Bytes of memory that may be accounted for; 0: no limit.", limitBytes),
+    counter("docdb_memory_refusals_total", "What was refused because memory was used up.", refusals),
   ];
 }
 

@@ -37,7 +37,7 @@ export function statsOnWire(figures: ServerFigures): GetStatsResponse {
     server: serverOnWire(figures.process),
     pool: poolOnWire(engine.pool),
     scheduler: schedulerOnWire(figures),
-    memory: memoryOnWire(engine),
+    memory: memoryOnWire(engine.memory),
     cache: cacheOnWire(engine.cache),
     fsyncMode: fsyncModes[fsyncMode],
     limits: limitsOnWire(),
@@ -81,40 +81,31 @@ function schedulerOnWire({ scheduler: stats, background }: ServerFigures): WireS
   };
 }
 
-function cacheOnWire({ documents, bytes, limitBytes, hits, misses, evictions }: EngineStats["cache"]): WireCache {
+function cacheOnWire(cache: EngineStats["cache"]): WireCache {
   return {
-    documents: BigInt(documents),
-    bytes: BigInt(bytes),
+    documents: BigInt(cache.documents),
+    bytes: BigInt(cache.bytes),
+    limitBytes: BigInt(cache.limitBytes),
+    hits: BigInt(cache.hits),
+    misses: BigInt(cache.misses),
+    evictions: BigInt(cache.evictions),
+    pressureEvictions: BigInt(cache.pressureEvictions),
+  };
+}
+
+function memoryOnWire({ bytes, byKind, limitBytes, databaseLimitBytes, refusals }: EngineStats["memory"]): WireMemory {
+  return {
+    usedBytes: BigInt(bytes),
     limitBytes: BigInt(limitBytes),
-    hits: BigInt(hits),
-    misses: BigInt(misses),
-    evictions: BigInt(evictions),
+    databaseLimitBytes: BigInt(databaseLimitBytes),
+    indexBytes: BigInt(byKind.index),
+    cacheBytes: BigInt(byKind.cache),
+    pendingWriteBytes: BigInt(byKind.pendingWrites),
+    transactionBytes: BigInt(byKind.transactions),
+    snapshotBytes: BigInt(byKind.snapshots),
+    callBytes: BigInt(byKind.calls),
+    refusals: BigInt(refusals),
   };
-}
-
-function memoryOnWire({ databases, cache }: EngineStats): WireMemory {
-  const total = (of: (stats: OpenDatabaseStats) => number): bigint =>
-    BigInt(databases.reduce((sum, { opened }) => sum + (opened === undefined ? 0 : of(opened)), 0));
-  return {
-    usedBytes: total(memoryOf) + BigInt(cache.bytes),
-    limitBytes: 0n,
-    databaseLimitBytes: 0n,
-    indexBytes: total((stats) => stats.indexBytes),
-    cacheBytes: BigInt(cache.bytes),
-    pendingWriteBytes: total((stats) => stats.pendingWriteBytes),
-    transactionBytes: total((stats) => stats.transactionBytes),
-    snapshotBytes: total((stats) => stats.snapshotBytes),
-  };
-}
-
-/** Bytes of memory that are accounted to a database. */
-export function memoryOf({
-  indexBytes,
-  pendingWriteBytes,
-  transactionBytes,
-  snapshotBytes,
-}: OpenDatabaseStats): number {
-  return indexBytes + pendingWriteBytes + transactionBytes + snapshotBytes;
 }
 
 function limitsOnWire(): WireLimits {
@@ -152,7 +143,7 @@ function databaseOnWire({ info, opened }: DatabaseStats, queued: number): WireDa
     snapshots: opened.snapshots,
     transactions: opened.transactions,
     quarantined: BigInt(opened.quarantined),
-    memoryBytes: BigInt(memoryOf(opened)),
+    memoryBytes: BigInt(opened.memoryBytes),
     dataFile: dataFileOnWire(opened),
     wal: walOnWire(opened),
     commits: commitsOnWire(opened),

@@ -33,7 +33,11 @@ export interface ServerOptions {
   readonly scrubIntervalMs: number;
   /** Bytes that the scrubbers of all databases together read in a second. */
   readonly scrubBytesPerSecond: number;
-  /** Bytes of documents that are kept in memory, of all databases together; 0 for none. */
+  /** Bytes of memory that may be held, whatever for; 0: no limit. */
+  readonly memoryBytes: number;
+  /** Bytes that one database may hold, cached documents aside; 0: no limit of its own. */
+  readonly databaseMemoryBytes: number;
+  /** Bytes of documents that are kept in memory, of all databases together; 0 for none. At most `memoryBytes`. */
   readonly cacheBytes: number;
   /** Databases that may be open at the same time. */
   readonly maxOpenDatabases: number;
@@ -82,6 +86,8 @@ export const defaultOptions: ServerOptions = {
   backupDirectory: undefined,
   scrubIntervalMs: 3_600_000,
   scrubBytesPerSecond: 8 * mebibyte,
+  memoryBytes: 1_024 * mebibyte,
+  databaseMemoryBytes: 256 * mebibyte,
   cacheBytes: 128 * mebibyte,
   maxOpenDatabases: 100,
   idleCloseMs: 5 * 60_000,

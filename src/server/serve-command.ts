@@ -42,6 +42,7 @@ export function addServeCommand(program: Command): void {
   command.action(async ({ config, printConfig }: SourceFlags) => {
     try {
       if (config !== undefined) await applyConfigFile(command, config);
+      optionsOf(command.opts<ServeFlags>());
     } catch (error) {
       process.exitCode = refuse(error, exitCode.usage);
       return;

@@ -25,7 +25,9 @@ export interface ServeFlags {
   readonly backupDir?: string;
   readonly scrubIntervalMs: number;
   readonly scrubRateMb: number;
-  readonly cacheMb: number;
+  readonly memoryMb: number;
+  readonly databaseMemoryMb: number;
+  readonly cacheMb?: number;
   readonly maxOpenDatabases: number;
   readonly idleCloseMinutes: number;
   readonly slots: number;
@@ -58,7 +60,6 @@ function variableOf(option: Option): string {
 }
 
 function settings(): Option[] {
-  const cacheHelp = "documents that are kept in memory, of all databases together, in MiB; 0 for none";
   const slowClientHelp = "time that a client has to send a whole request, or to take a message of an answer";
   const drainHelp = "time that calls in flight get to end when the server stops";
   const socketHelp = `Unix socket to listen on, at most ${limits.socketPathBytes} bytes`;
@@ -79,7 +80,7 @@ function settings(): Option[] {
     number("--fsync-interval-ms <ms>", "time between fsyncs in mode interval", byDefault.fsyncIntervalMs, 60_000),
     ...storageFlags(),
     ...healingFlags(),
-    number("--cache-mb <mib>", cacheHelp, byDefault.cacheBytes / mebibyte, 1_048_576, 0),
+    ...memoryFlags(),
     ...poolFlags(),
     ...schedulerFlags(),
     number("--max-connections <n>", "connections at the same time", byDefault.maxConnections, 100_000),
@@ -165,7 +166,29 @@ function observingFlags(): Option[] {
   ];
 }
 
-/** What a server is told by these flags. */
+/** What memory may be held for. */
+function memoryFlags(): Option[] {
+  const memoryHelp = "memory for indexes, documents, writes, transactions and calls, in MiB; 0 for no limit";
+  const databaseHelp = "of that, what one database may hold, in MiB; 0 for no limit of its own";
+  const cacheHelp = "documents that are kept in memory, in MiB; 0 for none (default: an eighth of --memory-mb)";
+  return [
+    number("--memory-mb <mib>", memoryHelp, byDefault.memoryBytes / mebibyte, 1_048_576, 0),
+    number("--database-memory-mb <mib>", databaseHelp, byDefault.databaseMemoryBytes / mebibyte, 1_048_576, 0),
+    new Option("--cache-mb <mib>", cacheHelp).argParser(integer(0, 1_048_576)),
+  ];
+}
+
+/** The cache's share of the memory when nobody names another. */
+const cacheShare = byDefault.cacheBytes / byDefault.memoryBytes;
+
+function cacheBytesOf({ memoryMb, cacheMb }: ServeFlags): number {
+  if (cacheMb === undefined) return memoryMb === 0 ? byDefault.cacheBytes : memoryMb * mebibyte * cacheShare;
+  if (memoryMb === 0 || cacheMb <= memoryMb) return cacheMb * mebibyte;
+  const message = `cache-mb can't be ${cacheMb}: it must be at most memory-mb, which is ${memoryMb}.`;
+  throw new DocDBError("INVALID_SETTING", message);
+}
+
+/** What a server is told by these flags. INVALID_SETTING when two of them contradict each other. */
 export function optionsOf(flags: ServeFlags): ServerOptions {
   const { dataDir, socket, fsyncMode, fsyncIntervalMs, trimAfterCheckpoint, compactionDeadRatio } = flags;
   const { slots, queuePerDatabase, queueTotal, backgroundShare, maxConnections, maxConcurrentStreams } = flags;
@@ -184,7 +207,9 @@ export function optionsOf(flags: ServeFlags): ServerOptions {
     backupDirectory: flags.backupDir,
     scrubIntervalMs: flags.scrubIntervalMs,
     scrubBytesPerSecond: flags.scrubRateMb * mebibyte,
-    cacheBytes: flags.cacheMb * mebibyte,
+    memoryBytes: flags.memoryMb * mebibyte,
+    databaseMemoryBytes: flags.databaseMemoryMb * mebibyte,
+    cacheBytes: cacheBytesOf(flags),
     maxOpenDatabases: flags.maxOpenDatabases,
     idleCloseMs: flags.idleCloseMinutes * minuteMs,
     slots,
@@ -207,12 +232,15 @@ function flag(flags: string, help: string, value: string, parse: (text: string) 
 
 /** A flag for an integer from `min` to `max`. */
 function number(flags: string, help: string, value: number, max: number, min = 1): Option {
-  const parse = (text: string): number => {
+  return new Option(flags, help).default(value).argParser(integer(min, max));
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
     const parsed = /^\d{1,9}$/.test(text) ? Number(text) : -1;
     if (parsed >= min && parsed <= max) return parsed;
     throw new BadValue(`It must be an integer from ${min} to ${max}.`);
   };
-  return new Option(flags, help).default(value).argParser(parse);
 }
 
 function truth(text: string): boolean {

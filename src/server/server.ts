@@ -80,6 +80,8 @@ export async function startServer(
     backupDirectory: options.backupDirectory,
     scrubIntervalMs: options.scrubIntervalMs,
     scrubBytesPerSecond: options.scrubBytesPerSecond,
+    memoryBytes: options.memoryBytes,
+    databaseMemoryBytes: options.databaseMemoryBytes,
     cacheBytes: options.cacheBytes,
     maxOpenDatabases: options.maxOpenDatabases,
     idleCloseMs: options.idleCloseMs,

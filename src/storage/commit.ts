@@ -84,6 +84,10 @@ export interface Location {
   readonly parity: Parity;
 }
 
+/** Bytes of memory of a mutation's objects while it is pending, about, and of a commit's: promises, map entries. */
+const mutationMemoryBytes = 400;
+const commitMemoryBytes = 800;
+
 export function dataBytesOf(mutation: Mutation): number {
   return dataRecordHeaderBytes + mutation.content.length;
 }
@@ -92,6 +96,13 @@ export function dataBytesOf(mutation: Mutation): number {
 export function walBytesOf(commit: Commit): number {
   const overhead = recordOverheadBytes + timesBytes;
   return commit.mutations.reduce((total, mutation) => total + overhead + mutation.content.length, 0);
+}
+
+/**
+ * Bytes of memory that a commit takes while it waits for the disk: its contents, and about that much for its objects.
+ */
+export function memoryBytesOf({ mutations }: Commit): number {
+  return mutations.reduce((total, { content }) => total + content.length + mutationMemoryBytes, commitMemoryBytes);
 }
 
 /** The data records of a group, as they were written. */

@@ -2,6 +2,7 @@
 // newest version of every document. Only committed changes get here, in version order.
 
 import { assert } from "../base/assert.ts";
+import { MemoryAccount } from "../base/memory-account.ts";
 import type { Location, Mutation } from "./commit.ts";
 import { indexNumberLimit } from "./index-shard.ts";
 import { IndexTable } from "./index-table.ts";
@@ -12,12 +13,17 @@ import { RequestTable } from "./request-table.ts";
 export const defaultCollectionId = 0;
 export const defaultCollectionName = "_default";
 
+/** Bytes of memory that a collection takes beside its documents, about. */
+const collectionBytes = 1_000;
+
 /** One collection and its documents. */
 export class Collection {
   readonly id: number;
   readonly name: string;
   readonly createTimeMs: number;
   readonly table: IndexTable;
+  /** Bytes of memory that its table and the order of its ids take. */
+  readonly memory: MemoryAccount = new MemoryAccount();
   /** The commits that created and dropped it. Snapshots need to know, and they don't outlive the process: 0 will do. */
   readonly createVersion: number;
   dropVersion: number = Number.POSITIVE_INFINITY;
@@ -32,11 +38,8 @@ export class Collection {
     this.createTimeMs = createTimeMs;
     this.table = table;
     this.createVersion = createVersion;
-  }
-
-  /** Bytes of memory that its table and the order of its ids take. */
-  get memoryBytes(): number {
-    return this.table.memoryBytes + (this.orderedIds?.memoryBytes ?? 0);
+    this.memory.charge(collectionBytes);
+    this.memory.adopt(table.memory);
   }
 
   /** Whether the snapshot of a version sees this collection. */
@@ -58,9 +61,12 @@ export class DocumentIndex {
   nextCollectionId = 1;
   /** Records of requests. */
   readonly requests: RequestTable;
+  /** Bytes of memory of the collections that there are, and of the table of requests. */
+  readonly memory: MemoryAccount = new MemoryAccount({ kind: "index" });
 
   constructor(requests: RequestTable = new RequestTable()) {
     this.requests = requests;
+    this.memory.adopt(requests.memory);
     this.addCollection(new Collection(defaultCollectionId, defaultCollectionName, 0));
   }
 
@@ -82,6 +88,9 @@ export class DocumentIndex {
   }
 
   addCollection(collection: Collection): void {
+    const replaced = this.#byId.get(collection.id);
+    if (replaced !== undefined) this.memory.release(replaced.memory);
+    this.memory.adopt(collection.memory);
     this.#byId.set(collection.id, collection);
     this.#byName.set(collection.name.toLowerCase(), collection);
     this.nextCollectionId = Math.max(this.nextCollectionId, collection.id + 1);
@@ -115,13 +124,6 @@ export class DocumentIndex {
     return entry !== undefined && entry.version >= version;
   }
 
-  /** Bytes of memory that the tables take. */
-  get memoryBytes(): number {
-    let total = this.requests.memoryBytes;
-    for (const collection of this.#byId.values()) total += collection.memoryBytes;
-    return total;
-  }
-
   /**
    * A compacted data file begins with the collections that there were: then the id fields hold the next id to assign.
    */
@@ -140,6 +142,8 @@ export class DocumentIndex {
     const collection = this.#byId.get(id);
     if (collection === undefined) return;
     collection.dropVersion = version;
+    // Whoever keeps it for a snapshot has taken it into its own books.
+    this.memory.release(collection.memory);
     this.#byId.delete(id);
     this.#byName.delete(collection.name.toLowerCase());
   }

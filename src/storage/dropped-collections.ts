@@ -1,6 +1,7 @@
 // Collections that were dropped while a snapshot was open that sees them. They stay as they were at their drop, with
 // the data files that held their documents then: a compaction doesn't move what belongs to no collection any more.
 
+import { MemoryAccount } from "../base/memory-account.ts";
 import type { DataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
 import type { Collection } from "./document-index.ts";
@@ -13,16 +14,11 @@ interface Dropped {
 
 export class DroppedCollections {
   readonly #byId = new Map<number, Dropped>();
+  /** Bytes of memory of the collections. */
+  readonly memory: MemoryAccount = new MemoryAccount();
 
   get collections(): Iterable<Collection> {
     return [...this.#byId.values()].map(({ collection }) => collection);
-  }
-
-  /** Bytes of memory that their tables take. */
-  get memoryBytes(): number {
-    let total = 0;
-    for (const { collection } of this.#byId.values()) total += collection.memoryBytes;
-    return total;
   }
 
   /** Keeps a collection that is about to be dropped. */
@@ -30,11 +26,16 @@ export class DroppedCollections {
     const files: (DataFile | undefined)[] = [undefined, undefined];
     for (const file of [previous, current]) if (file !== undefined) files[file.parity] = file;
     this.#byId.set(collection.id, { collection, files });
+    this.memory.adopt(collection.memory);
   }
 
   /** Forgets the collections that no snapshot sees. */
   keepOnly(isSeen: (collection: Collection) => boolean): void {
-    for (const [id, { collection }] of this.#byId) if (!isSeen(collection)) this.#byId.delete(id);
+    for (const [id, { collection }] of this.#byId) {
+      if (isSeen(collection)) continue;
+      this.#byId.delete(id);
+      collection.memory.close();
+    }
   }
 
   /** The collection that had this name at a version, without regard to case. */

@@ -1,7 +1,9 @@
-// What group commit is told about its database, and whom it tells what becomes of commits.
+// What group commit works with: what it is told about its database, whom it tells what becomes of commits, what waits.
 
 import type { DocDBError } from "../base/errors.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import type { Meters } from "../telemetry/meters.ts";
+import type { OperationTimes } from "../telemetry/operation-times.ts";
 import type { Commit } from "./commit.ts";
 import type { FsyncMode } from "./fsync-mode.ts";
 
@@ -15,6 +17,8 @@ export interface GroupCommitOptions {
   /** No commit has a lesser version. */
   readonly versionFloor: number;
   readonly meters: Meters;
+  /** Charged with the commits that wait, with the buffers of the group that is written, and with the last group. */
+  readonly memory: MemoryAccount;
 }
 
 /** Who is told what becomes of commits. Called synchronously. */
@@ -29,4 +33,21 @@ export interface GroupCommitListener {
   onAbort(): void;
   /** No write is possible any more. */
   onReadOnly(error: DocDBError): void;
+}
+
+/** A commit that waits for its group. */
+export interface Waiting {
+  readonly commit: Commit;
+  readonly times: OperationTimes | undefined;
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: DocDBError) => void;
+}
+
+/** What runs between two groups. */
+export interface Exclusive {
+  /** How many commits must have been settled before. */
+  readonly after: number;
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
 }

@@ -10,6 +10,7 @@
 
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import { bothSettled } from "../platform/file-io.ts";
@@ -23,33 +24,19 @@ import {
   type GroupPlace,
   type GroupRecords,
   dataRecordPieces,
+  memoryBytesOf,
   walBytesOf,
   walGroupPieces,
 } from "./commit.ts";
 import type { DataFiles } from "./data-files.ts";
 import { FatalWriteError, isDiskFailure, namesLost, outcomeUnknown, readOnlyError, writeError } from "./disk-errors.ts";
 import { isLossy } from "./fsync-mode.ts";
-import type { GroupCommitListener, GroupCommitOptions } from "./group-commit-options.ts";
+import type { Exclusive, GroupCommitListener, GroupCommitOptions, Waiting } from "./group-commit-options.ts";
 import type { CheckpointMark } from "./wal-format.ts";
 import type { WalLog } from "./wal-log.ts";
 
 /** Commits that are published in one turn of the event loop. */
 const commitsInTurn = 256;
-
-interface Waiting {
-  readonly commit: Commit;
-  readonly times: OperationTimes | undefined;
-  readonly bytes: number;
-  readonly resolve: () => void;
-  readonly reject: (error: DocDBError) => void;
-}
-
-interface Exclusive {
-  /** How many commits must have been settled before. */
-  readonly after: number;
-  readonly run: () => Promise<void>;
-  readonly reject: (error: unknown) => void;
-}
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -65,7 +52,8 @@ export class GroupCommit {
   #lastVersion: number;
   #durableOffset: number;
   #durableVersion: number;
-  #pendingBytes = 0;
+  readonly #pendingMemory: MemoryAccount;
+  readonly #groupMemory: MemoryAccount;
   /** Commits that were submitted, and those of them that were answered. */
   #submitted = 0;
   #settled = 0;
@@ -83,6 +71,8 @@ export class GroupCommit {
     listener: GroupCommitListener,
   ) {
     this.#options = options;
+    this.#pendingMemory = options.memory.child();
+    this.#groupMemory = options.memory.child();
     this.#clock = clock;
     this.#wal = wal;
     this.#data = data;
@@ -102,9 +92,9 @@ export class GroupCommit {
     return isLossy(this.#options.mode) ? this.#durableVersion : this.#lastVersion;
   }
 
-  /** Bytes of commits that were submitted and not yet answered. */
+  /** Bytes of memory of commits that were submitted and not yet answered. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#pendingMemory.bytes;
   }
 
   /** Why nothing can be written any more, if so. */
@@ -120,12 +110,11 @@ export class GroupCommit {
   /** Submits a commit with the next version. Resolves when it is published, rejects when it never will be. */
   submit(commit: Commit, times?: OperationTimes): Promise<void> {
     if (this.#readOnly !== undefined) return Promise.reject(this.#readOnly);
-    const bytes = walBytesOf(commit);
-    this.#pendingBytes += bytes;
+    this.#pendingMemory.charge(memoryBytesOf(commit));
     this.#submitted++;
     return new Promise((resolve, reject) => {
       times?.submitted();
-      this.#queue.push({ commit, times, bytes, resolve, reject });
+      this.#queue.push({ commit, times, bytes: walBytesOf(commit), resolve, reject });
       this.#start();
     });
   }
@@ -231,6 +220,7 @@ export class GroupCommit {
       // A checkpoint may have met a disk that lies meanwhile.
       if (this.readOnly !== undefined) throw this.readOnly;
       times.append();
+      this.#groupMemory.resize(walBytes.length + dataBytes.length);
       await bothSettled(this.#data.current.append(dataBytes), this.#wal.append(walBytes));
       times.appended();
     } catch (error) {
@@ -252,6 +242,7 @@ export class GroupCommit {
     this.#options.meters.group(times, walBytes.length);
     const { salt } = this.#data.current.header;
     this.#lastGroup = dataBytes.length > limits.groupBytes ? undefined : { bytes: dataBytes, salt };
+    this.#groupMemory.resize(this.#lastGroup?.bytes.length ?? 0);
     await this.#publish(group, dataBytes.length);
     if (this.#options.mode === "interval") this.#scheduleSync();
   }
@@ -272,7 +263,7 @@ export class GroupCommit {
       for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
       this.#lastVersion = commit.version;
       reveal?.();
-      this.#pendingBytes -= bytes;
+      this.#pendingMemory.charge(-memoryBytesOf(commit));
       this.#settled++;
       resolve();
     }
@@ -336,13 +327,14 @@ export class GroupCommit {
   #abort(group: Waiting[], error: DocDBError): void {
     const followers = this.#queue;
     this.#queue = [];
+    this.#groupMemory.resize(this.#lastGroup?.bytes.length ?? 0);
     this.#listener.onAbort();
     for (const waiting of group) this.#refuse(waiting, error);
     for (const waiting of followers) this.#refuse(waiting, this.#readOnly ?? error);
   }
 
-  #refuse({ bytes, reject }: Waiting, error: DocDBError): void {
-    this.#pendingBytes -= bytes;
+  #refuse({ commit, reject }: Waiting, error: DocDBError): void {
+    this.#pendingMemory.charge(-memoryBytesOf(commit));
     this.#settled++;
     reject(error);
   }

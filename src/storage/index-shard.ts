@@ -10,6 +10,8 @@
 // 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction drops them
 //    all).
 
+import type { MemoryAccount } from "../base/memory-account.ts";
+
 const wordsPerSlot = 8;
 const deletedFlag = 0x8000_0000;
 const parityFlag = 0x8000_0000;
@@ -49,8 +51,11 @@ export class IndexShard {
   #live = 0;
   #tombstones = 0;
   #liveRecordBytes = 0;
+  readonly #memory: MemoryAccount | undefined;
 
-  constructor() {
+  /** `memory` is charged with the slots. */
+  constructor(memory?: MemoryAccount) {
+    this.#memory = memory;
     this.#words = noWords;
     this.#capacity = 0;
   }
@@ -153,8 +158,7 @@ export class IndexShard {
     if (dump.length % (4 * wordsPerSlot) !== 0) return false;
     const words = new Uint32Array(dump.length / 4);
     new Uint8Array(words.buffer).set(dump);
-    this.#words = words;
-    this.#capacity = words.length / wordsPerSlot;
+    this.#replaceWords(words);
     this.#live = 0;
     this.#tombstones = 0;
     this.#liveRecordBytes = 0;
@@ -163,6 +167,12 @@ export class IndexShard {
     }
     // In a fuller table a probe might never end.
     return this.#live + this.#tombstones <= this.#capacity * maxLoad;
+  }
+
+  #replaceWords(words: Uint32Array<ArrayBuffer>): void {
+    this.#memory?.charge(words.byteLength - this.#words.byteLength);
+    this.#words = words;
+    this.#capacity = words.length / wordsPerSlot;
   }
 
   /** The first word of the id's slot, or of the empty slot where it belongs. */
@@ -224,8 +234,7 @@ export class IndexShard {
   /** Moves the slots that begin at these words into a table of this capacity. */
   #rebuild(capacity: number, kept: readonly number[]): void {
     const old = this.#words;
-    this.#words = new Uint32Array(capacity * wordsPerSlot);
-    this.#capacity = capacity;
+    this.#replaceWords(new Uint32Array(capacity * wordsPerSlot));
     for (const base of kept) {
       const target = this.#probe(old[base] as number, old[base + 1] as number);
       for (let word = 0; word < wordsPerSlot; word++) this.#words[target + word] = old[base + word] as number;

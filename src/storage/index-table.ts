@@ -1,12 +1,17 @@
 // The index of one collection: 256 shards by `id % 256`. Sharding bounds the pause of one growth step to 1/256 of the
 // table. An empty table has no shards at all, because there may be thousands of empty collections.
 
+import { MemoryAccount } from "../base/memory-account.ts";
 import { type IndexEntry, IndexShard } from "./index-shard.ts";
 
 export const shardCount = 256;
+/** Bytes of memory that a shard takes beside its slots, about. */
+const shardObjectBytes = 300;
 
 export class IndexTable {
   #shards: readonly IndexShard[] = [];
+  /** Bytes of memory that the slots take. */
+  readonly memory: MemoryAccount = new MemoryAccount();
 
   /** All shards, or none while nothing was ever set. */
   get shards(): readonly IndexShard[] {
@@ -15,7 +20,10 @@ export class IndexTable {
 
   /** The shard with this number, in [0, shardCount). */
   shard(number: number): IndexShard {
-    if (this.#shards.length === 0) this.#shards = Array.from({ length: shardCount }, () => new IndexShard());
+    if (this.#shards.length === 0) {
+      this.#shards = Array.from({ length: shardCount }, () => new IndexShard(this.memory));
+      this.memory.charge(shardCount * shardObjectBytes);
+    }
     return this.#shards[number & (shardCount - 1)] as IndexShard;
   }
 
@@ -44,11 +52,6 @@ export class IndexTable {
   /** The earliest create time of an entry, in milliseconds; infinite without any. Looks at every one. */
   get earliestMs(): number {
     return Math.min(Number.POSITIVE_INFINITY, ...this.#shards.map((shard) => shard.earliestMs));
-  }
-
-  /** Bytes of memory that the slots take. */
-  get memoryBytes(): number {
-    return this.#sum((shard) => shard.memoryBytes);
   }
 
   #sum(of: (shard: IndexShard) => number): number {

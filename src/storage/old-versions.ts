@@ -12,6 +12,7 @@
 // 3. A row is in one list: that of its owner (snapshots.ts), or that of the free rows.
 
 import { assert } from "../base/assert.ts";
+import { MemoryAccount } from "../base/memory-account.ts";
 import type { IndexEntry } from "./index-shard.ts";
 
 const wordsPerRow = 14;
@@ -48,16 +49,12 @@ export class OldVersions {
   #freeList = 0;
   #rowsMade = 0;
   #count = 0;
-  #bucketBytes = 0;
+  /** Bytes of memory that they take. */
+  readonly memory: MemoryAccount = new MemoryAccount();
 
   /** Old versions kept now. */
   get count(): number {
     return this.#count;
-  }
-
-  /** Bytes of memory that they take. */
-  get memoryBytes(): number {
-    return this.#chunks.length * rowsPerChunk * oldVersionBytes + this.#bucketBytes;
   }
 
   /** Keeps a version, in front of the list that begins with the row `list`; returns its row. */
@@ -159,7 +156,11 @@ export class OldVersions {
       return row;
     }
     const row = ++this.#rowsMade;
-    if (row > this.#chunks.length * rowsPerChunk) this.#chunks.push(new Uint32Array(rowsPerChunk * wordsPerRow));
+    if (row > this.#chunks.length * rowsPerChunk) {
+      const chunk = new Uint32Array(rowsPerChunk * wordsPerRow);
+      this.#chunks.push(chunk);
+      this.memory.charge(chunk.byteLength);
+    }
     return row;
   }
 
@@ -168,7 +169,7 @@ export class OldVersions {
     this.#buckets = emptyBuckets();
     this.#freeList = 0;
     this.#rowsMade = 0;
-    this.#bucketBytes = 0;
+    this.memory.resize(0);
   }
 
   #intoBucket(row: number, hash: number): void {
@@ -213,7 +214,7 @@ export class OldVersions {
         row = next;
       }
     }
-    this.#bucketBytes += grown.byteLength - old.byteLength;
+    this.memory.charge(grown.byteLength - old.byteLength);
     this.#buckets[shard] = grown;
   }
 

@@ -5,6 +5,7 @@
 // have been sorted.
 
 import { assert } from "../base/assert.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import type { Turn } from "../platform/turn.ts";
 import { sortedIds } from "./id-merge.ts";
 import type { IdOrder } from "./id-order.ts";
@@ -24,19 +25,17 @@ export interface FindableIds {
 export class OrderedIds {
   readonly #table: IndexTable;
   readonly #ids: FindableIds;
+  readonly #memory: MemoryAccount;
   #order: IdOrder | undefined;
   #building: Promise<void> | undefined;
   /** Low and high halves of ids that changed while the order was being built. */
   #changes: number[] = [];
 
-  constructor(table: IndexTable, ids: FindableIds) {
+  /** `memory` is charged with the order. */
+  constructor(table: IndexTable, ids: FindableIds, memory: MemoryAccount) {
     this.#table = table;
     this.#ids = ids;
-  }
-
-  /** Bytes of memory that the order takes. */
-  get memoryBytes(): number {
-    return this.#order?.memoryBytes ?? 0;
+    this.#memory = memory;
   }
 
   get isBuilt(): boolean {
@@ -53,8 +52,12 @@ export class OrderedIds {
 
   /** Called when a document came to be or ceased to be, for readers of now or for those of a snapshot. */
   changed(low: number, high: number): void {
-    if (this.#order !== undefined) this.#judge(this.#order, low, high);
-    else if (this.#building !== undefined) this.#changes.push(low, high);
+    if (this.#order !== undefined) {
+      this.#judge(this.#order, low, high);
+      this.#memory.resize(this.#order.memoryBytes);
+    } else if (this.#building !== undefined) {
+      this.#changes.push(low, high);
+    }
   }
 
   async #build(turn: Turn): Promise<void> {
@@ -67,6 +70,7 @@ export class OrderedIds {
     }
     // In the same turn as the last look at the changes: from here on they are judged as they come.
     this.#order = order;
+    this.#memory.resize(order.memoryBytes);
   }
 
   #judge(order: IdOrder, low: number, high: number): void {

@@ -8,7 +8,9 @@
 //    the wanted collection, id, version, length and creation: anything else at that place is a miss. So nothing needs
 //    to be invalidated; what was replaced is never asked for again, and gives way in time.
 // 2. The bytes counted are at most the limit. Entries own their bytes.
+// 3. What the server needs for other things goes first: the cache is as small as that wants it.
 
+import { MemoryAccount } from "../base/memory-account.ts";
 import { dataRecordHeaderBytes, type DataRecord } from "./data-format.ts";
 import { hasIdentity, type RecordPlace } from "./record-place.ts";
 
@@ -42,6 +44,8 @@ export interface CacheStats {
   readonly hits: number;
   readonly misses: number;
   readonly evictions: number;
+  /** Of the evictions, those that made room for other things than documents. */
+  readonly pressureEvictions: number;
 }
 
 export class PayloadCache {
@@ -50,12 +54,19 @@ export class PayloadCache {
   readonly #main = new Queue();
   /** What left the small queue lately, oldest first: numbers that stand for places. */
   readonly #ghosts = new Set<number>();
-  readonly #counts = { hits: 0, misses: 0, evictions: 0 };
+  readonly #counts = { hits: 0, misses: 0, evictions: 0, pressureEvictions: 0 };
+  readonly #memory: MemoryAccount;
   #databases = 0;
 
-  /** `limitBytes` 0: nothing is kept. */
-  constructor(limitBytes: number) {
+  /** `limitBytes` 0: nothing is kept. It gives way when `server`, the account of everything, is at its limit. */
+  constructor(limitBytes: number, server: MemoryAccount = new MemoryAccount()) {
     this.#limitBytes = limitBytes;
+    this.#memory = server.child({ kind: "cache" });
+    server.giveWay = (bytes) => {
+      const { evictions } = this.#counts;
+      this.#shrinkTo(Math.max(0, this.#bytes - bytes));
+      this.#counts.pressureEvictions += this.#counts.evictions - evictions;
+    };
   }
 
   /** The part of one open database. */
@@ -65,8 +76,7 @@ export class PayloadCache {
 
   get stats(): CacheStats {
     const documents = this.#small.length + this.#main.length;
-    const bytes = this.#small.bytes + this.#main.bytes;
-    return { documents, bytes, limitBytes: this.#limitBytes, ...this.#counts };
+    return { documents, bytes: this.#bytes, limitBytes: this.#limitBytes, ...this.#counts };
   }
 
   noteMiss(): void {
@@ -88,17 +98,28 @@ export class PayloadCache {
     home.set(key, entry);
     if (this.#ghosts.delete(ghostOf(entry))) this.#main.push(entry);
     else this.#small.push(entry);
-    while (this.#small.bytes + this.#main.bytes > this.#limitBytes) this.#makeRoom();
+    this.#shrinkTo(this.#limitBytes);
   }
 
   /** Forgets a database that was closed. */
   forget(database: number): void {
     this.#small.remove(database);
     this.#main.remove(database);
+    this.#memory.resize(this.#bytes);
   }
 
-  #makeRoom(): void {
-    const fromSmall = this.#small.bytes > this.#limitBytes * smallShare || this.#main.length === 0;
+  get #bytes(): number {
+    return this.#small.bytes + this.#main.bytes;
+  }
+
+  /** Evicts until no more than so many bytes are held. */
+  #shrinkTo(limitBytes: number): void {
+    while (this.#bytes > limitBytes) this.#evictOne(limitBytes);
+    this.#memory.resize(this.#bytes);
+  }
+
+  #evictOne(limitBytes: number): void {
+    const fromSmall = this.#small.bytes > limitBytes * smallShare || this.#main.length === 0;
     const entry = fromSmall ? this.#small.shift() : this.#main.shift();
     if (entry === undefined) return;
     if (entry.reads > 0) {

@@ -8,6 +8,7 @@
 // opening found is kept for that long from then on; a database that is opened again and again forgets all the same.
 
 import { limits } from "../base/limits.ts";
+import { MemoryAccount } from "../base/memory-account.ts";
 import type { IndexEntry, Parity } from "./index-shard.ts";
 import { IndexTable } from "./index-table.ts";
 
@@ -15,6 +16,7 @@ import { IndexTable } from "./index-table.ts";
 export const requestsCollection = 0xffff_ffff;
 
 export class RequestTable {
+  readonly memory: MemoryAccount = new MemoryAccount();
   #young: IndexTable;
   #old: IndexTable;
   #youngCount: number;
@@ -30,15 +32,12 @@ export class RequestTable {
     this.#old = old;
     this.#youngCount = young.live;
     this.#youngSinceMs = young.earliestMs;
+    for (const table of [young, old]) this.memory.adopt(table.memory);
   }
 
   /** Both tables, the young one first: one that is walked through in this order misses nothing that ages meanwhile. */
   get tables(): readonly [IndexTable, IndexTable] {
     return [this.#young, this.#old];
-  }
-
-  get memoryBytes(): number {
-    return this.#young.memoryBytes + this.#old.memoryBytes;
   }
 
   /** Bytes of the records in the data files. */
@@ -77,11 +76,13 @@ export class RequestTable {
     if (this.#youngSinceMs === Number.POSITIVE_INFINITY) this.#youngSinceMs = nowMs;
     if (nowMs - this.#youngSinceMs < limits.requestRetentionMs && this.#youngCount < limits.requestsKept) return;
     // Nothing came into the young table after its time: in twice that time all of it has been kept long enough.
+    for (const table of this.tables) table.memory.close();
     const knownMs = nowMs - Math.max(this.#youngSinceMs, this.#openedMs);
     const keepsYoung = knownMs < 2 * limits.requestRetentionMs;
     this.#completeSinceMs = keepsYoung ? this.#youngSinceMs : nowMs - limits.requestRetentionMs;
     this.#old = keepsYoung ? this.#young : new IndexTable();
     this.#young = new IndexTable();
+    for (const table of this.tables) this.memory.adopt(table.memory);
     this.#youngCount = 0;
     this.#youngSinceMs = nowMs;
   }

@@ -20,6 +20,7 @@
 import { assert } from "../base/assert.ts";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { MemoryAccount } from "../base/memory-account.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Clock, Timer } from "../platform/platform.ts";
 import { Turn } from "../platform/turn.ts";
@@ -77,6 +78,8 @@ export class Snapshots {
   readonly #pins: Pin[] = [];
   readonly #old = new OldVersions();
   readonly #dropped = new DroppedCollections();
+  /** Bytes of memory of the old versions and of dropped collections. */
+  readonly memory: MemoryAccount = new MemoryAccount({ kind: "snapshots" });
   /** First rows of lists whose snapshot has ended. */
   readonly #unsettled: number[] = [];
   #settling = false;
@@ -90,11 +93,12 @@ export class Snapshots {
     this.#data = parts.data;
     this.#leases = parts.leases;
     this.#givenUp = parts.givenUp;
+    this.memory.adopt(this.#old.memory);
+    this.memory.adopt(this.#dropped.memory);
   }
 
   get stats(): SnapshotStats {
-    const memoryBytes = this.#old.memoryBytes + this.#dropped.memoryBytes;
-    return { snapshots: this.#open.size, oldVersions: this.#old.count, memoryBytes };
+    return { snapshots: this.#open.size, oldVersions: this.#old.count, memoryBytes: this.memory.bytes };
   }
 
   /** Opens a snapshot of the visible version. TOO_MANY_SNAPSHOTS. */
@@ -197,15 +201,16 @@ export class Snapshots {
    * The ids of a collection in order: those that readers of now or of an open snapshot may find. Built at first use.
    */
   async orderOf(collection: Collection, turn: Turn): Promise<IdOrder> {
-    collection.orderedIds ??= new OrderedIds(collection.table, {
-      mayFind: (low, high) => this.#mayFind(collection, low, high),
-      visitOld: async (visit, pausing) => {
+    const ids = {
+      mayFind: (low: number, high: number): boolean => this.#mayFind(collection, low, high),
+      visitOld: async (visit: (low: number, high: number) => void, pausing: Turn): Promise<void> => {
         const visitOwn = ({ collection: id, low, high }: VersionKey): void => {
           if (id === collection.id) visit(low, high);
         };
         for (let chunk = 0; this.#old.visitChunk(chunk, visitOwn); chunk++) await pausing.pause();
       },
-    });
+    };
+    collection.orderedIds ??= new OrderedIds(collection.table, ids, collection.memory.child());
     return await collection.orderedIds.build(turn);
   }
 

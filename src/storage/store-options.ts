@@ -1,7 +1,10 @@
 // How a database is to be kept. Defaults are the engine's: see EngineOptions.
 
+import type { DocDBError } from "../base/errors.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Background } from "../platform/background.ts";
+import type { OperationTimes } from "../telemetry/operation-times.ts";
 import type { FsyncMode } from "./fsync-mode.ts";
 import type { HealingOptions } from "./healing.ts";
 import type { Layout } from "./layout.ts";
@@ -16,6 +19,10 @@ export interface StoreOptions extends HealingOptions {
   readonly meters: Meters;
   /** Keeps what is read, for this database among others. Without one every read goes to the data file. */
   readonly cache?: PayloadCache | undefined;
+  /** The account of all databases: this one has an account below it while it is open. */
+  readonly memory: MemoryAccount;
+  /** Bytes of memory that this database may hold, cached documents aside; 0: no limit of its own. */
+  readonly memoryBytes: number;
   readonly layout: Layout;
   /** Never used before by another database of the same data directory. */
   readonly databaseId: number;
@@ -43,4 +50,17 @@ export interface StoreOptions extends HealingOptions {
   readonly snapshotAgeMs: number;
   /** Bytes of old versions past which the oldest snapshot ends. */
   readonly oldVersionBytes: number;
+}
+
+/** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
+export interface StoreListener {
+  /** No pending commit will become visible. Called before their promises reject. */
+  onAbort(): void;
+  onReadOnly(error: DocDBError): void;
+}
+
+/** What a read knows of the command that it is part of. */
+export interface ReadContext {
+  readonly releaseSlot?: (() => void) | undefined;
+  readonly times?: OperationTimes | undefined;
 }

@@ -1,5 +1,7 @@
 // Figures about one open store, for whoever watches it. Taken in one turn of the event loop, from memory alone.
 
+import type { MemoryKind } from "../base/memory-account.ts";
+
 export interface StoreStats {
   /** The newest version that readers see. */
   readonly version: number;
@@ -10,8 +12,9 @@ export interface StoreStats {
   readonly collections: number;
   /** Records of deletions in the data files. */
   readonly tombstones: number;
-  readonly indexBytes: number;
-  readonly pendingWriteBytes: number;
+  /** Bytes of memory that the database holds, cached documents aside, and what for. */
+  readonly memoryBytes: number;
+  readonly memory: Readonly<Record<MemoryKind, number>>;
   readonly dataFile: DataFileStats;
   readonly wal: WalStats;
   readonly commits: CommitStats;

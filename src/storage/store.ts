@@ -4,6 +4,7 @@
 
 import { DocDBError } from "../base/errors.ts";
 import type { Hash64 } from "../base/hash.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { Turn } from "../platform/turn.ts";
 import type { OperationTimes } from "../telemetry/operation-times.ts";
@@ -25,7 +26,7 @@ import { placeOf } from "./record-place.ts";
 import { requestsCollection } from "./request-table.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { type Located, Snapshots, type SnapshotStats } from "./snapshots.ts";
-import type { StoreOptions } from "./store-options.ts";
+import type { ReadContext, StoreListener, StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { recover, type Recovered } from "./recovery.ts";
@@ -34,19 +35,6 @@ import type { VerifySink } from "./verify/finding.ts";
 import { verifyStore } from "./verify/verify-store.ts";
 
 const verifyStopped = "The database is being closed: not every byte was checked.";
-
-/** Who must forget pending changes when a group of commits fails, and is told when writing ends. */
-export interface StoreListener {
-  /** No pending commit will become visible. Called before their promises reject. */
-  onAbort(): void;
-  onReadOnly(error: DocDBError): void;
-}
-
-/** What a read knows of the command that it is part of. */
-export interface ReadContext {
-  readonly releaseSlot?: (() => void) | undefined;
-  readonly times?: OperationTimes | undefined;
-}
 
 export class Store {
   readonly #options: StoreOptions;
@@ -61,6 +49,8 @@ export class Store {
   readonly upkeep: Upkeep;
   readonly healing: Healing;
   readonly index: DocumentIndex;
+  /** What the database holds in memory, cached documents aside. */
+  readonly memory: MemoryAccount;
   /** The least version that the next commit may have. */
   readonly #versionFloor: number;
   #nextVersion: number;
@@ -74,7 +64,10 @@ export class Store {
     this.#nextVersion = nextVersion;
     const { platform, background, meters, layout, databaseId, segmentBytes } = options;
     const { fsyncMode: mode, fsyncIntervalMs: intervalMs } = options;
-    const committing = { databaseId, mode, intervalMs, segmentBytes, versionFloor: nextVersion, meters };
+    this.memory = options.memory.child({ name: `database ${layout.database}`, limitBytes: options.memoryBytes });
+    this.memory.adopt(index.memory);
+    const memory = this.memory.child({ kind: "pendingWrites" });
+    const committing = { databaseId, mode, intervalMs, segmentBytes, versionFloor: nextVersion, meters, memory };
     const committer = new GroupCommit(committing, platform.clock, wal, data, lastVersion, {
       publish: (commit, offset, walBytes) => this.#publish(commit, offset, walBytes),
       onAbort: () => this.#onAbort(),
@@ -83,12 +76,9 @@ export class Store {
     this.#parts = { platform, background, meters, layout, databaseId, data, wal, index, committer };
     const opening = { version: recovered.checkpointVersion, walBytes: recovered.replayedBytes };
     this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
-    this.#snapshots = new Snapshots(platform.clock, options, {
-      index,
-      data,
-      leases: this.#leases,
-      givenUp: this.#givenUp,
-    });
+    const snapshotsOf = { index, data, leases: this.#leases, givenUp: this.#givenUp };
+    this.#snapshots = new Snapshots(platform.clock, options, snapshotsOf);
+    this.memory.adopt(this.#snapshots.memory);
     this.#cache = options.cache?.part();
     this.healing = new Healing(this.#parts, this.#leases, options);
     this.#publisher = new Publisher(platform.clock, options.mutationsInPiece, {
@@ -168,8 +158,8 @@ export class Store {
       jsonBytes: documentBytes(index) - documents * dataRecordHeaderBytes,
       collections: index.collectionCount,
       tombstones,
-      indexBytes: index.memoryBytes,
-      pendingWriteBytes: committer.pendingBytes,
+      memory: this.memory.byKind(),
+      memoryBytes: this.memory.bytes,
       dataFile: this.upkeep.dataFileStats,
       wal: this.upkeep.walStats,
       commits: { ...committer.counts, durableVersion: committer.durableVersion },
@@ -311,6 +301,20 @@ export class Store {
 
   /** Waits for what was submitted, checkpoints and closes the files. Nothing may be submitted any more. */
   async close(): Promise<void> {
+    try {
+      await this.#close();
+    } finally {
+      this.memory.close();
+    }
+  }
+
+  /** Asks long work to end soon; nothing starts by itself any more. */
+  stopLongWork(): void {
+    this.upkeep.stop();
+    this.healing.stop();
+  }
+
+  async #close(): Promise<void> {
     const { committer, wal, data } = this.#parts;
     this.stopLongWork();
     this.#snapshots.close();
@@ -323,12 +327,6 @@ export class Store {
     for (const closed of await Promise.allSettled([wal.close(), data.close()])) {
       if (closed.status === "rejected") this.#notClosed(closed.reason);
     }
-  }
-
-  /** Asks long work to end soon; nothing starts by itself any more. */
-  stopLongWork(): void {
-    this.upkeep.stop();
-    this.healing.stop();
   }
 
   #notClosed(error: unknown): void {

@@ -9,8 +9,8 @@ test("stats tells of the server, its databases and their errors in tables that c
   t.deepEqual([code, stderr], [0, ""]);
   t.regex(stdout, /^server +DocDB \d+\.\d+\.\d+, process \d+ on Node\.js \d+/m);
   t.regex(stdout, /^slots +\d+ of 4 busy, 0 calls wait$/m);
-  t.regex(stdout, /^DATABASE +STATE +DOCUMENTS +JSON +DATA FILE +DEAD +WAL +QUEUED$/m);
-  t.regex(stdout, /^app +open +1 +14 B +\d+ B +\d+ % +\d+ B +0$/m);
+  t.regex(stdout, /^DATABASE +STATE +DOCUMENTS +JSON +MEMORY +DATA FILE +DEAD +WAL +QUEUED$/m);
+  t.regex(stdout, /^app +open +1 +14 B +[\d.]+ KiB +\d+ B +\d+ % +\d+ B +0$/m);
   t.regex(stdout, /^DOCUMENT_NOT_FOUND +1 +0\.02 +\S+Z +\S/m);
 });
 

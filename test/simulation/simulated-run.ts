@@ -41,6 +41,9 @@ interface PoolSettings {
 
 type FileSettings = Pick<EngineOptions, "segmentBytes" | "checkpointBytes" | "keepSegments">;
 
+/** Memory that an idle database with two used collections takes, and a little: some of the writes are refused. */
+const tightMemoryBytes = 190_000;
+
 interface Run {
   readonly machine: SimulatedMachine;
   readonly random: Prng;
@@ -51,6 +54,8 @@ interface Run {
   readonly files: FileSettings;
   readonly pool: PoolSettings;
   readonly slow: boolean;
+  /** Bytes of memory that each database may hold; 0: no limit. */
+  readonly databaseMemoryBytes: number;
   faulty: boolean;
 }
 
@@ -78,7 +83,9 @@ export async function runSeed(seed: number): Promise<RunSummary> {
   const faulty = random.below(3) === 0;
   const rot = !faulty && chance.below(4) === 0 ? new BitRot(machine, chance) : undefined;
   const pool = drawPool(new Prng(seed, 102));
-  const run: Run = { machine, random, mode, models, rot, faulty, files: drawFiles(random), pool, slow };
+  const databaseMemoryBytes = chance.below(3) === 0 ? tightMemoryBytes : 0;
+  const drawn = { files: drawFiles(random), pool, slow, databaseMemoryBytes };
+  const run: Run = { machine, random, mode, models, rot, faulty, ...drawn };
   let crashes = 0;
   try {
     for (let boots = 2 + random.below(4); boots > 0; boots--) {
@@ -157,6 +164,7 @@ async function session(run: Run, operations: number): Promise<void> {
     // Small enough that documents have to give way; in the other half of the seeds every read is one of the disk.
     cacheBytes: run.files.keepSegments === 0 ? 0 : 20_000,
     scrubIntervalMs: run.rot === undefined ? 0 : 20,
+    databaseMemoryBytes: run.databaseMemoryBytes,
   });
   const recovering = run.pool.recovers ? engine.recover() : Promise.resolve();
   try {
@@ -166,6 +174,8 @@ async function session(run: Run, operations: number): Promise<void> {
     await engine.close();
     await recovering;
   }
+  const { bytes } = engine.memory;
+  if (bytes !== 0) throw new Violation(`${bytes} bytes of memory are in the books after everything was closed`);
 }
 
 /** A database that found no place while another was busy for long was not used: there is nothing to judge. */

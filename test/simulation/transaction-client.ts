@@ -30,7 +30,12 @@ export interface TransactionOptions {
 export async function runTransaction(engine: Engine, options: TransactionOptions): Promise<void> {
   const { database, model, random } = options;
   const isolation = random.pick(["serializable", "snapshot", "last_commit_wins"] as const);
-  const { transaction, version } = await engine.execute({ op: "beginTransaction", database, isolation });
+  const begun = await engine.execute({ op: "beginTransaction", database, isolation }).catch((error: unknown) => {
+    if (isOneOf(error, ["MEMORY_LIMIT"])) return undefined;
+    throw error;
+  });
+  if (begun === undefined) return;
+  const { transaction, version } = begun;
   const own = new Map<string, Content>();
   const number = model.nextNumber();
   for (let step = 1 + random.below(5); step > 0; step--) {
@@ -43,8 +48,8 @@ export async function runTransaction(engine: Engine, options: TransactionOptions
         own.set(key, plannedWrite(operation).content);
       }
     } catch (error) {
-      // The disk may have been so slow that the transaction was idle for too long.
-      if (isOneOf(error, ["TRANSACTION_NOT_FOUND", "SNAPSHOT_TOO_OLD"])) return;
+      // The disk may have been so slow that the transaction was idle for too long; the memory may be used up.
+      if (isOneOf(error, ["TRANSACTION_NOT_FOUND", "SNAPSHOT_TOO_OLD", "MEMORY_LIMIT"])) return;
       if (!isOneOf(error, answers)) throw error;
     }
   }

@@ -90,7 +90,7 @@ test("100,000 documents take at most 48 bytes of memory each, with ids in a row 
     for (let n = 1; n <= count; n++) {
       table.set(n, highOf(n), { ...plain, version: n, offset: n });
       if (n === count || n % 20_000 === 0)
-        t.true(table.memoryBytes / n <= 48, `${table.memoryBytes / n} bytes at ${n}`);
+        t.true(table.memory.bytes / n <= 48, `${table.memory.bytes / n} bytes at ${n}`);
     }
     t.is(table.live, count);
   }

@@ -2,6 +2,7 @@
 
 import type { DocDBError } from "../../src/base/errors.ts";
 import { limits } from "../../src/base/limits.ts";
+import { MemoryAccount } from "../../src/base/memory-account.ts";
 import { idHigh, idLow } from "../../src/base/u64.ts";
 import type { Clock } from "../../src/platform/platform.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
@@ -55,6 +56,8 @@ export class StoredDatabase {
       platform,
       background: this.#background,
       meters: new Meters(),
+      memory: new MemoryAccount(),
+      memoryBytes: 0,
       layout,
       databaseId: 1,
       mutationsInPiece: 2,

@@ -366,7 +366,10 @@ export interface SchedulerStats {
   backgroundPausedDuration: Duration | undefined;
 }
 
-/** MemoryStats says what memory DocDB accounts for: index, cache, pending writes, transactions and old versions. */
+/**
+ * MemoryStats says what memory DocDB accounts for, over all databases and whichever are asked for: index, cache,
+ * pending writes, transactions, old versions and calls. The process takes more than that: see docs/configuration.md.
+ */
 export interface MemoryStats {
   /** Bytes used, over all databases. */
   usedBytes: bigint;
@@ -377,16 +380,20 @@ export interface MemoryStats {
   limitBytes: bigint;
   /** Bytes that one database may use; 0: no bound. */
   databaseLimitBytes: bigint;
-  /** Of the bytes used, those of indexes. */
+  /** Of the bytes used, those of indexes: hash tables, and ids in order once somebody has listed or scanned. */
   indexBytes: bigint;
   /** Of the bytes used, those of cached contents. */
   cacheBytes: bigint;
-  /** Of the bytes used, those of writes that aren't durable yet. */
+  /** Of the bytes used, those of writes that aren't durable yet, and of the newest group of each database that are. */
   pendingWriteBytes: bigint;
   /** Of the bytes used, those of open transactions. */
   transactionBytes: bigint;
   /** Of the bytes used, those of old versions that a snapshot may still read. */
   snapshotBytes: bigint;
+  /** Of the bytes used, those of requests and replies of calls in flight. */
+  callBytes: bigint;
+  /** Calls and operations refused (MEMORY_LIMIT) since the start because the server or a database was at its bound. */
+  refusals: bigint;
 }
 
 /** CacheStats describes the cache of documents' contents. */
@@ -403,6 +410,8 @@ export interface CacheStats {
   misses: bigint;
   /** Documents that had to give way since the start. */
   evictions: bigint;
+  /** Of those, the ones that made room for other things than documents, because the server's memory was used up. */
+  pressureEvictions: bigint;
 }
 
 /** Limits are what requests must keep. They are the same for all databases. */
@@ -471,7 +480,7 @@ export interface DatabaseStats {
   transactions: number;
   /** Documents in quarantine, which answer DATA_LOSS. */
   quarantined: bigint;
-  /** Bytes of memory that are accounted to it. */
+  /** Bytes of memory that are accounted to it, its cached documents aside. */
   memoryBytes: bigint;
   /** Requests that wait for a slot. */
   queued: number;
@@ -1963,6 +1972,8 @@ function createBaseMemoryStats(): MemoryStats {
     pendingWriteBytes: 0n,
     transactionBytes: 0n,
     snapshotBytes: 0n,
+    callBytes: 0n,
+    refusals: 0n,
   };
 }
 
@@ -2015,6 +2026,18 @@ export const MemoryStats: MessageFns<MemoryStats> = {
         throw new globalThis.Error("value provided for field message.snapshotBytes of type uint64 too large");
       }
       writer.uint32(64).uint64(message.snapshotBytes);
+    }
+    if (message.callBytes !== 0n) {
+      if (BigInt.asUintN(64, message.callBytes) !== message.callBytes) {
+        throw new globalThis.Error("value provided for field message.callBytes of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.callBytes);
+    }
+    if (message.refusals !== 0n) {
+      if (BigInt.asUintN(64, message.refusals) !== message.refusals) {
+        throw new globalThis.Error("value provided for field message.refusals of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.refusals);
     }
     return writer;
   },
@@ -2096,6 +2119,22 @@ export const MemoryStats: MessageFns<MemoryStats> = {
             message.snapshotBytes = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.callBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.refusals = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2150,6 +2189,12 @@ export const MemoryStats: MessageFns<MemoryStats> = {
         : isSet(object.snapshot_bytes)
         ? BigInt(object.snapshot_bytes)
         : 0n,
+      callBytes: isSet(object.callBytes)
+        ? BigInt(object.callBytes)
+        : isSet(object.call_bytes)
+        ? BigInt(object.call_bytes)
+        : 0n,
+      refusals: isSet(object.refusals) ? BigInt(object.refusals) : 0n,
     };
   },
 
@@ -2178,6 +2223,12 @@ export const MemoryStats: MessageFns<MemoryStats> = {
     }
     if (message.snapshotBytes !== 0n) {
       obj.snapshotBytes = message.snapshotBytes.toString();
+    }
+    if (message.callBytes !== 0n) {
+      obj.callBytes = message.callBytes.toString();
+    }
+    if (message.refusals !== 0n) {
+      obj.refusals = message.refusals.toString();
     }
     return obj;
   },
@@ -2209,12 +2260,14 @@ export const MemoryStats: MessageFns<MemoryStats> = {
     message.snapshotBytes = (object.snapshotBytes !== undefined && object.snapshotBytes !== null)
       ? BigInt(object.snapshotBytes)
       : 0n;
+    message.callBytes = (object.callBytes !== undefined && object.callBytes !== null) ? BigInt(object.callBytes) : 0n;
+    message.refusals = (object.refusals !== undefined && object.refusals !== null) ? BigInt(object.refusals) : 0n;
     return message;
   },
 };
 
 function createBaseCacheStats(): CacheStats {
-  return { documents: 0n, bytes: 0n, limitBytes: 0n, hits: 0n, misses: 0n, evictions: 0n };
+  return { documents: 0n, bytes: 0n, limitBytes: 0n, hits: 0n, misses: 0n, evictions: 0n, pressureEvictions: 0n };
 }
 
 export const CacheStats: MessageFns<CacheStats> = {
@@ -2254,6 +2307,12 @@ export const CacheStats: MessageFns<CacheStats> = {
         throw new globalThis.Error("value provided for field message.evictions of type uint64 too large");
       }
       writer.uint32(48).uint64(message.evictions);
+    }
+    if (message.pressureEvictions !== 0n) {
+      if (BigInt.asUintN(64, message.pressureEvictions) !== message.pressureEvictions) {
+        throw new globalThis.Error("value provided for field message.pressureEvictions of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.pressureEvictions);
     }
     return writer;
   },
@@ -2319,6 +2378,14 @@ export const CacheStats: MessageFns<CacheStats> = {
             message.evictions = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.pressureEvictions = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2343,6 +2410,11 @@ export const CacheStats: MessageFns<CacheStats> = {
       hits: isSet(object.hits) ? BigInt(object.hits) : 0n,
       misses: isSet(object.misses) ? BigInt(object.misses) : 0n,
       evictions: isSet(object.evictions) ? BigInt(object.evictions) : 0n,
+      pressureEvictions: isSet(object.pressureEvictions)
+        ? BigInt(object.pressureEvictions)
+        : isSet(object.pressure_evictions)
+        ? BigInt(object.pressure_evictions)
+        : 0n,
     };
   },
 
@@ -2366,6 +2438,9 @@ export const CacheStats: MessageFns<CacheStats> = {
     if (message.evictions !== 0n) {
       obj.evictions = message.evictions.toString();
     }
+    if (message.pressureEvictions !== 0n) {
+      obj.pressureEvictions = message.pressureEvictions.toString();
+    }
     return obj;
   },
 
@@ -2382,6 +2457,9 @@ export const CacheStats: MessageFns<CacheStats> = {
     message.hits = (object.hits !== undefined && object.hits !== null) ? BigInt(object.hits) : 0n;
     message.misses = (object.misses !== undefined && object.misses !== null) ? BigInt(object.misses) : 0n;
     message.evictions = (object.evictions !== undefined && object.evictions !== null) ? BigInt(object.evictions) : 0n;
+    message.pressureEvictions = (object.pressureEvictions !== undefined && object.pressureEvictions !== null)
+      ? BigInt(object.pressureEvictions)
+      : 0n;
     return message;
   },
 };

@@ -46,7 +46,7 @@ export async function commitTransaction(
     if (mutations.length === 0) return { submitted: undefined, commitTimeMs };
     if (request !== undefined && !sabotaged("commit-leaves-no-record"))
       mutations.push(requestMutation(request, [], commitTimeMs));
-    const submitted = yield* submitter.commitPieces(mutations, aborts, context?.times);
+    const submitted = yield* submitter.commitPieces(mutations, aborts, context?.times, transaction.writes.contentBytes);
     return submitted === undefined ? undefined : { submitted, commitTimeMs };
   }
   for (;;) {

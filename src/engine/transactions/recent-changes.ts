@@ -7,11 +7,14 @@
 //    before then mean nothing any more.
 // 3. At most `capacity` document entries are kept. When the oldest must go before their time, `positionAfter` says so.
 
+import { MemoryAccount } from "../../base/memory-account.ts";
 import { idOf } from "../../base/u64.ts";
 import type { Mutation } from "../../storage/commit.ts";
 
 /** Entries that are allocated at first, and gone back to when a larger log is empty. */
 const initialCapacity = 1024;
+/** Bytes of memory that an entry takes. */
+const entryBytes = 20;
 
 /** A change of a document. */
 export interface RecentChange {
@@ -22,6 +25,8 @@ export interface RecentChange {
 
 export class RecentChanges {
   readonly #maxCapacity: number;
+  /** Bytes of memory that the log takes. */
+  readonly memory: MemoryAccount = new MemoryAccount({ kind: "transactions" });
   /** A ring: the entry at position p is at p modulo its length, which is a power of two. */
   #versions = new Float64Array(initialCapacity);
   #collections = new Uint32Array(initialCapacity);
@@ -38,6 +43,7 @@ export class RecentChanges {
   /** `capacity` is a power of two of at least 1,024. */
   constructor(capacity: number) {
     this.#maxCapacity = capacity;
+    this.memory.resize(initialCapacity * entryBytes);
   }
 
   /** How often pending changes have been forgotten. */
@@ -48,10 +54,6 @@ export class RecentChanges {
   /** The position behind the newest entry. */
   get end(): number {
     return this.#end;
-  }
-
-  get memoryBytes(): number {
-    return this.#versions.length * 20;
   }
 
   /**
@@ -142,6 +144,7 @@ export class RecentChanges {
   #resize(capacity: number): void {
     const [versions, collections] = [new Float64Array(capacity), new Uint32Array(capacity)];
     const [idsLow, idsHigh] = [new Uint32Array(capacity), new Uint32Array(capacity)];
+    this.memory.resize(capacity * entryBytes);
     const mask = this.#versions.length - 1;
     for (let position = this.#first; position < this.#end; position++) {
       const [from, to] = [position & mask, position & (capacity - 1)];

@@ -3,6 +3,7 @@
 
 import { DocDBError } from "../../base/errors.ts";
 import { limits, maxDocumentId } from "../../base/limits.ts";
+import type { MemoryAccount } from "../../base/memory-account.ts";
 import { checkName } from "../../base/names.ts";
 import type { Pieces, Turn } from "../../platform/turn.ts";
 import type { Mutation } from "../../storage/commit.ts";
@@ -18,7 +19,10 @@ import { AnsweredRequests } from "./answered-requests.ts";
 import { endOf, mergedPage, type OwnWrite, pageUntil } from "./merged-page.ts";
 import { ReadSet } from "./read-set.ts";
 import type { NewestState } from "./validation.ts";
-import { WriteBuffer } from "./write-buffer.ts";
+import { changeBytes, WriteBuffer } from "./write-buffer.ts";
+
+/** Bytes of memory that a transaction takes that has done nothing, about. */
+export const transactionObjectBytes = 3_000;
 
 /** A database as of one version. */
 export interface SnapshotView {
@@ -37,6 +41,14 @@ export interface SnapshotView {
 /** Changes that are planned, or made ready for the commit, in one piece of work. */
 const changesInPiece = 128;
 
+/** What a transaction works with. */
+export interface TransactionParts {
+  readonly view: SnapshotView;
+  readonly newest: NewestState;
+  /** Charged with what the transaction holds; closed with it. */
+  readonly memory: MemoryAccount;
+}
+
 export class Transaction implements DocumentStates {
   readonly id: string;
   readonly isolation: Isolation;
@@ -45,6 +57,7 @@ export class Transaction implements DocumentStates {
   readonly writes: WriteBuffer = new WriteBuffer();
   readonly requests: AnsweredRequests = new AnsweredRequests();
   readonly #newest: NewestState;
+  readonly #memory: MemoryAccount;
   /** Where patches find what they patch. */
   readonly #source: ContentSource = {
     stateOf: (name, id) => {
@@ -54,15 +67,28 @@ export class Transaction implements DocumentStates {
     read: (name, id) => this.get(name, id),
   };
 
-  constructor(id: string, isolation: Isolation, view: SnapshotView, newest: NewestState) {
+  constructor(id: string, isolation: Isolation, { view, newest, memory }: TransactionParts) {
     this.id = id;
     this.isolation = isolation;
     this.view = view;
     this.#newest = newest;
+    this.#memory = memory;
+    this.settleMemory();
   }
 
-  get memoryBytes(): number {
-    return this.writes.memoryBytes + this.readSet.memoryBytes + this.requests.memoryBytes;
+  /** Charges the transaction with what it holds after a call. */
+  settleMemory(): void {
+    this.#memory.resize(this.#bytes);
+  }
+
+  /** Frees what it holds. */
+  close(): void {
+    this.view.close();
+    this.#memory.close();
+  }
+
+  get #bytes(): number {
+    return transactionObjectBytes + this.writes.memoryBytes + this.readSet.memoryBytes + this.requests.memoryBytes;
   }
 
   /** Throws SNAPSHOT_TOO_OLD when the transaction has lost its snapshot. */
@@ -222,6 +248,7 @@ export class Transaction implements DocumentStates {
       const message = `The transaction would hold over ${limits.commitBytes} bytes of documents. Split it up.`;
       throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes) } });
     }
+    this.#memory.admit(bytes - this.writes.contentBytes + (count - this.writes.count) * changeBytes);
   }
 }
 

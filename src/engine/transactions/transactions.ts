@@ -8,12 +8,13 @@
 
 import { DocDBError } from "../../base/errors.ts";
 import { limits } from "../../base/limits.ts";
+import { MemoryAccount } from "../../base/memory-account.ts";
 import type { Clock, Randomness, Timer } from "../../platform/platform.ts";
 import type { CommittedTransaction, ExecutionContext, Isolation } from "../commands.ts";
 import type { Meters } from "../../telemetry/meters.ts";
 import { checkRequestId } from "../requests/request.ts";
 import { type CommitCall, EndedTransactions, transactionNotFound } from "./ended-transactions.ts";
-import { type SnapshotView, Transaction } from "./transaction.ts";
+import { type SnapshotView, Transaction, transactionObjectBytes } from "./transaction.ts";
 import { beginTimeOf, newTransactionId } from "./transaction-id.ts";
 import type { NewestState } from "./validation.ts";
 
@@ -53,6 +54,8 @@ interface Open {
 export class Transactions {
   readonly #host: TransactionHost;
   readonly #open = new Map<string, Open>();
+  /** Bytes that the open transactions hold. */
+  readonly memory: MemoryAccount = new MemoryAccount({ kind: "transactions" });
   readonly #ended = new EndedTransactions();
 
   constructor(host: TransactionHost) {
@@ -62,13 +65,6 @@ export class Transactions {
   /** Transactions open. */
   get count(): number {
     return this.#open.size;
-  }
-
-  /** Bytes that they hold. */
-  get memoryBytes(): number {
-    let bytes = 0;
-    for (const { transaction } of this.#open.values()) bytes += transaction.memoryBytes;
-    return bytes;
   }
 
   /** The version of the oldest snapshot, or undefined without any. Snapshots are opened in version order. */
@@ -83,10 +79,11 @@ export class Transactions {
       const message = `${this.#open.size} transactions are open in this database. Commit some, or try again later.`;
       throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });
     }
-    this.#checkMemory();
+    this.#checkMemory(transactionObjectBytes);
     const { clock, random, newest } = this.#host;
     const id = newTransactionId(random, clock.now());
-    const transaction = new Transaction(id, isolation, this.#host.openView(), newest);
+    const parts = { view: this.#host.openView(), newest, memory: this.memory.child() };
+    const transaction = new Transaction(id, isolation, parts);
     const timeout = Math.min(idleTimeoutMs, limits.transactionIdleMaxMs);
     const open: Open = {
       transaction,
@@ -106,7 +103,7 @@ export class Transactions {
 
   /**
    * Runs a call in a transaction, after those before it. A call that must wait for others gives its slot back.
-   * TRANSACTION_NOT_FOUND.
+   * TRANSACTION_NOT_FOUND, MEMORY_LIMIT.
    */
   async run<T>(id: string, work: (transaction: Transaction) => Promise<T>, context?: ExecutionContext): Promise<T> {
     const open = this.#find(id);
@@ -117,8 +114,12 @@ export class Transactions {
       // The database may have been closed meanwhile.
       if (this.#open.get(id) !== open) throw this.#ended.notFound(id);
       open.transaction.checkSnapshot();
-      this.#checkMemory();
-      return await work(open.transaction);
+      this.#checkMemory(0);
+      try {
+        return await work(open.transaction);
+      } finally {
+        open.transaction.settleMemory();
+      }
     });
     open.last = result.catch(() => undefined);
     try {
@@ -221,7 +222,7 @@ export class Transactions {
     if (!this.#open.delete(transaction.id)) return;
     this.#ended.add(transaction.id, { why, commit, facts });
     timer?.cancel();
-    transaction.view.close();
+    transaction.close();
     const { changes, visibleVersion } = this.#host.newest;
     changes.need(this.oldestVersion);
     changes.trim(visibleVersion);
@@ -237,8 +238,10 @@ export class Transactions {
     });
   }
 
-  #checkMemory(): void {
-    const bytes = this.memoryBytes;
+  /** Whether transactions may hold so many bytes more. */
+  #checkMemory(more: number): void {
+    this.memory.admit(more);
+    const { bytes } = this.memory;
     if (bytes < limits.transactionBytes) return;
     const message = `The open transactions of this database hold ${bytes} bytes. Commit or roll back some of them.`;
     throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });

@@ -9,7 +9,7 @@ import { IdOrder } from "../../storage/id-order.ts";
 import type { DocumentState } from "../pending.ts";
 
 /** Bytes of memory that a change takes beside its content, roughly. */
-const changeBytes = 250 + recordOverheadBytes;
+export const changeBytes: number = 250 + recordOverheadBytes;
 
 interface Changes {
   readonly byId: Map<bigint, Mutation>;

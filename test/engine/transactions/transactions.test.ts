@@ -361,10 +361,10 @@ test("names that can't be a collection's are not kept by a transaction", async (
   const db = await engineWithDatabase();
   const tx = await OpenTransaction.begin(db);
   await tx.read(1n, "absent");
-  const transactionBytes = () => db.engine.stats(database).databases[0]?.opened?.transactionBytes;
-  const before = transactionBytes();
+  const transactionMemory = () => db.engine.stats(database).databases[0]?.opened?.memory.transactions;
+  const before = transactionMemory();
   for (let i = 0; i < 10; i++) t.is(await tx.read(1n, `${i}`.repeat(1_000)), "INVALID_NAME");
-  t.is(transactionBytes(), before);
+  t.is(transactionMemory(), before);
   // Nor do they conflict with anything.
   await tx.create(1n);
   t.is(await tx.commit(), 1);
