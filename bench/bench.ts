@@ -13,6 +13,7 @@ import { redisVersion } from "./server-processes.ts";
 import { settingsOf, usage } from "./settings.ts";
 import { soak } from "./soak.ts";
 import { mebibytes } from "./table.ts";
+import { telemetry } from "./telemetry.ts";
 
 const settings = settingsOf(process.argv.slice(2));
 if (settings === undefined) {
@@ -33,6 +34,8 @@ try {
     show(await fairness(settings, directory));
   } else if (settings.mode === "databases") {
     show(await manyDatabases(settings, directory));
+  } else if (settings.mode === "telemetry") {
+    show(await telemetry(settings, directory));
   } else {
     console.log(withRedis ? `Redis ${redis}, appendfsync always, ioredis over a Unix socket` : withoutRedis(redis));
     show(await figures(settings, directory, withRedis));

@@ -31,15 +31,23 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
+/** What a server is told beyond its default settings. */
+export interface Told {
+  readonly flags?: readonly string[];
+  /** Variables of its environment. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
 /**
- * Starts DocDB with its default settings, from source. It answers when a client with `waitForServerMs` has connected.
+ * Starts DocDB from source, with its default settings but for what it is told. It answers when a client with
+ * `waitForServerMs` has connected.
  */
-export function startDocdb(directory: string, verbose: boolean): ServerProcess {
+export function startDocdb(directory: string, verbose: boolean, { flags = [], variables }: Told = {}): ServerProcess {
   mkdirSync(directory, { recursive: true });
   const socket = join(directory, "docdb.sock");
   const watch = join(import.meta.dirname, "loop-delay.ts");
   const serve = [join(root, "bin", "docdb.js"), "serve", "--data-dir", join(directory, "data"), "--socket", socket];
-  return start(process.execPath, ["--import", watch, ...serve], socket, verbose);
+  return start(process.execPath, ["--import", watch, ...serve, ...flags], socket, verbose, variables);
 }
 
 /** Starts a bare grpc-js server that sends back what it gets, call by call or message by message. */
@@ -70,9 +78,16 @@ export function memoryBytesOf(pid: number): number {
   return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
 }
 
-function start(command: string, args: readonly string[], socket: string, verbose: boolean): ServerProcess {
+function start(
+  command: string,
+  args: readonly string[],
+  socket: string,
+  verbose: boolean,
+  variables: Told["variables"] = {},
+): ServerProcess {
   const stdio = verbose ? "inherit" : "ignore";
-  const child = spawn(command, args, { stdio: ["ignore", stdio, stdio, "ipc"] });
+  const env = { ...process.env, ...variables };
+  const child = spawn(command, args, { env, stdio: ["ignore", stdio, stdio, "ipc"] });
   running.add(child);
   const gone = once(child, "exit").then(() => running.delete(child));
   return {

@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 
-const modes = ["figures", "soak", "fairness", "databases"] as const;
+const modes = ["figures", "soak", "fairness", "databases", "telemetry"] as const;
 
 export type Mode = (typeof modes)[number];
 
@@ -10,6 +10,7 @@ export interface Settings {
   /**
    * `figures`: the table. `soak`: the mixed workload for a long time. `fairness`: databases beside each other.
    * `databases`: a thousand of them.
+   * `telemetry`: what it costs to be watched.
    */
   readonly mode: Mode;
   /** Parts of names: a measurement runs when its name contains one of them; all of them with none. */
@@ -30,10 +31,11 @@ export interface Settings {
   readonly verbose: boolean;
 }
 
-export const usage = `npm run bench -- [figures | soak | fairness | databases] [options]
+export const usage = `npm run bench -- [figures | soak | fairness | databases | telemetry] [options]
 
   --only <text>        measurements whose name contains this; may be given more than once. Names are
-                       get-1, get-64, get-256, create-1, create-64, create-256, batch, mixed, scan, cold-start
+                       get-1, get-64, get-256, create-1, create-64, create-256, batch, mixed, scan, cold-start;
+                       for telemetry get-64, get-unary, create-64, mixed
   --quick              one second, two rounds, 20,000 documents (100,000 small ones)
   --seconds <n>        seconds of a round (default 2)
   --rounds <n>         rounds (default 5)

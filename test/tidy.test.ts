@@ -52,7 +52,7 @@ const pureModules = ["node:assert", "node:buffer", "node:events", "node:path", "
 const packages: Readonly<Record<string, readonly RegExp[]>> = {
   rpc: [/^@grpc\//, /^@bufbuild\/protobuf/],
   server: [/^@grpc\//, /^commander$/],
-  observability: [/^@opentelemetry\//, /^pino$/],
+  observability: [/^@opentelemetry\//, /^pino(-pretty)?$/],
   client: [/^@grpc\//, /^@bufbuild\/protobuf/, /^@opentelemetry\/api$/],
   cli: [/./],
 };

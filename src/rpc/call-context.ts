@@ -21,6 +21,7 @@ import type { Clock, Randomness, Timer } from "../platform/platform.ts";
 import type { OperationMeter } from "../telemetry/call-meters.ts";
 import type { CallWatch, WatchedCall } from "../telemetry/call-watch.ts";
 import type { Observer } from "../telemetry/observer.ts";
+import type { CommandTrace } from "../telemetry/operation-times.ts";
 import type { Carrier } from "../telemetry/tracer.ts";
 import type { Statistics } from "./server-figures.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
@@ -126,6 +127,11 @@ export class RunningCall implements CallContext, GatedCall, Caller {
 
   get #isLate(): boolean {
     return this.#deadlineMs !== Number.POSITIVE_INFINITY && this.#environment.clock.now() >= this.#deadlineMs;
+  }
+
+  /** The call's trace, if it is recorded. */
+  get trace(): CommandTrace | undefined {
+    return this.#watched?.trace;
   }
 
   /** Whether the call has been answered: nothing can be sent any more. */

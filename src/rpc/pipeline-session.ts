@@ -337,7 +337,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
 
   /** The error that a call's caller is told. */
   #known(call: PipelinedCall, error: unknown): DocDBError {
-    const known = presentableResult(this.#environment, `Pipeline, ${call.request.$case}`, error);
+    const known = presentableResult(this.#environment, `Pipeline, ${call.request.$case}`, error, call.watched.trace);
     return known.code === "CANCELLED" && call.expired ? deadlineExceeded("nothing") : known;
   }
 }

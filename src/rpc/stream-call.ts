@@ -75,7 +75,7 @@ async function answer<Request, Response>(
 ): Promise<void> {
   // grpc-js takes the status of a stream from its `error` event, and sends it after what was written before.
   const fail = (error: DocDBError): void => {
-    noteFailure(environment, method.path, error);
+    noteFailure(environment, method.path, error, context.trace);
     call.emit("error", grpcStatusOf(error));
   };
   const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
@@ -90,7 +90,7 @@ async function answer<Request, Response>(
     context.signal.throwIfAborted();
     if (context.end()) call.end();
   } catch (error) {
-    const known = context.explain(presentable(environment, method.path, error));
+    const known = context.explain(presentable(environment, method.path, error, context.trace));
     if (context.end(known)) fail(known);
   }
 }

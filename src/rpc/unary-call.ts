@@ -22,7 +22,7 @@ export function unaryCall<Request, Response>(
   const operation = operationOf(environment, method);
   return (call, callback) => {
     const fail = (error: DocDBError): void => {
-      noteFailure(environment, method.path, error);
+      noteFailure(environment, method.path, error, context.trace);
       callback(grpcStatusOf(error));
     };
     const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
@@ -33,7 +33,7 @@ export function unaryCall<Request, Response>(
         const response = encodeResponse(method, await handler(decodeRequest(method, call.request), context));
         if (context.end()) callback(null, response);
       } catch (error) {
-        const known = context.explain(presentable(environment, method.path, error));
+        const known = context.explain(presentable(environment, method.path, error, context.trace));
         if (context.end(known)) fail(known);
       }
     };

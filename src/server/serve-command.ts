@@ -6,12 +6,12 @@
 
 import { type Command, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
+import { openLog } from "../observability/log.ts";
 import { type TraceSettings, traceSettings } from "../observability/trace-settings.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import { RealClock } from "../platform/real/real-clock.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { applyConfigFile, printedConfig } from "./config-file.ts";
-import { Log } from "./log.ts";
 import { endOnDefects, firstSignal } from "./process-end.ts";
 import { optionsOf, type ServeFlags, serveFlags } from "./serve-flags.ts";
 import { type RunningServer, startServer } from "./server.ts";
@@ -59,7 +59,7 @@ interface SourceFlags {
 
 /** Runs a server until a signal stops it; returns the exit code. */
 async function serve(flags: ServeFlags): Promise<number> {
-  const log = new Log(flags.logLevel);
+  const log = await openLog(flags.logLevel, flags.logFormat);
   endOnDefects(log);
   const options = optionsOf(flags);
   const tracing = await tracingBy(traceSettings(process.env), log);

@@ -4,9 +4,9 @@
 import { InvalidArgumentError, Option } from "commander";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { type LogFormat, logFormats, type LogLevel, logLevels } from "../observability/log.ts";
 import { metricsAddress } from "../observability/metrics-endpoint.ts";
 import type { FsyncMode } from "../storage/fsync-mode.ts";
-import { type LogLevel, logLevels } from "./log.ts";
 import { defaultOptions as byDefault, fsyncModes, mebibyte, type ServerOptions } from "./options.ts";
 import { checkSocketPath } from "./socket-file.ts";
 
@@ -39,6 +39,7 @@ export interface ServeFlags {
   readonly slowClientTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly slowOperationMs: number;
   readonly metrics: boolean;
   readonly metricsAddress?: string;
@@ -155,11 +156,13 @@ function healingFlags(): Option[] {
 
 /** What a server tells of itself. */
 function observingFlags(): Option[] {
+  const formatHelp = `${list(logFormats)}: JSON or text for people; auto is pretty on a terminal and json elsewhere`;
   const slowHelp = "how long a call takes that is logged as slow, with where its time went; 0 for none";
   const countHelp = "whether calls are counted and timed, for metrics: true or false";
   const addressHelp = "host:port to serve metrics on over HTTP, for a Prometheus server";
   return [
     flag("--log-level <level>", `least level that is logged: ${list(logLevels)}`, "info", oneOf(logLevels)),
+    flag("--log-format <format>", formatHelp, "auto", oneOf(logFormats)),
     number("--slow-operation-ms <ms>", slowHelp, byDefault.slowOperationMs, 999_999_999, 0),
     new Option("--metrics <bool>", countHelp).default(byDefault.metrics).argParser(truth),
     new Option("--metrics-address <address>", addressHelp).argParser(hostAndPort),

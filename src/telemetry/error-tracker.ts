@@ -8,7 +8,7 @@
 //    to a read-only database must not make a thousand lines. The next line says how many were passed over.
 
 import type { DocDBError, ErrorCategory, ErrorCode } from "../base/errors.ts";
-import type { Observer } from "./observer.ts";
+import type { Facts, Observer } from "./observer.ts";
 
 /** The time, as platform/ gives it. */
 export interface TrackerClock {
@@ -73,7 +73,7 @@ export class ErrorTracker implements Observer {
     this.#log.event(...event);
   }
 
-  failure(where: string, error: DocDBError): void {
+  failure(where: string, error: DocDBError, facts?: Facts): void {
     const tally = this.#count(error);
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - tally.loggedMs < logEveryMs) {
@@ -81,7 +81,7 @@ export class ErrorTracker implements Observer {
       return;
     }
     const more = tally.passedOver === 0 ? "" : ` (and ${tally.passedOver} more of this code before)`;
-    this.#log.failure(where + more, error);
+    this.#log.failure(where + more, error, facts);
     tally.loggedMs = nowMs;
     tally.passedOver = 0;
   }

@@ -3,11 +3,14 @@
 
 import type { DocDBError } from "../base/errors.ts";
 
+/** What an operator may want to know of an event, by name. Never contents of documents. */
+export type Facts = Readonly<Record<string, unknown>>;
+
 export interface Observer {
-  /** Something an operator may want to know, with the facts as fields. Never contents of documents. */
-  event(level: "debug" | "info" | "warn" | "error", message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Something an operator may want to know. */
+  event(level: "debug" | "info" | "warn" | "error", message: string, facts?: Facts): void;
   /** An operation ended in this error. `where` names the operation or the part. */
-  failure(where: string, error: DocDBError): void;
+  failure(where: string, error: DocDBError, facts?: Facts): void;
 }
 
 /** An observer that listens to nothing. */

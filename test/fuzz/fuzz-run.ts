@@ -141,6 +141,6 @@ async function stopped(server: ServerChild): Promise<void> {
   const defects = server
     .log()
     .split("\n")
-    .filter((line) => / error /.test(line));
+    .filter((line) => line.includes('"level":"error"'));
   if (defects.length > 0) throw new Error(`the server logged\n${defects.slice(0, 10).join("\n")}`);
 }

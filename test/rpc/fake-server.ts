@@ -8,11 +8,11 @@ import type { Command, CommandName, ExecutionContext, Executor, Result } from ".
 import { asCommand } from "../../src/engine/commands.ts";
 import { realPlatform } from "../../src/platform/real/real-platform.ts";
 import type { CallEnvironment } from "../../src/rpc/call-context.ts";
+import { Log } from "../../src/observability/log.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
 import { HealthBoard } from "../../src/rpc/health-board.ts";
 import { addServices, docdbServices } from "../../src/rpc/services.ts";
 import { Listener } from "../../src/server/listener.ts";
-import { Log } from "../../src/server/log.ts";
 import { unwatched } from "../../src/telemetry/call-watch.ts";
 import { type Observer, silentObserver } from "../../src/telemetry/observer.ts";
 import { clientOf, temporaryDirectory } from "../server/temporary-server.ts";
@@ -50,7 +50,7 @@ export function environmentOf(executor: Executor, observer: Observer = silentObs
 export async function serverOver(t: TestContext, executor: Executor): Promise<FakeServer> {
   const socket = join(await temporaryDirectory(t), "s");
   const [health, logged] = [new HealthBoard(docdbServices), new Array<string>()];
-  const observer = new Log("debug", (line) => logged.push(line));
+  const observer = new Log("debug", { write: (line) => void logged.push(line) });
   const listener = new Listener(
     { socket, maxConnections: 10, maxConcurrentStreams: 100, greetingMs: 10_000, slowClientMs: 60_000 },
     observer,

@@ -10,7 +10,8 @@ const url = (path: string): string => JSON.stringify(new URL(`../../src/server/$
 async function run(body: string, signals: readonly NodeJS.Signals[] = []) {
   const code = `
     import { endOnDefects, firstSignal } from ${url("process-end.ts")};
-    import { Log } from ${url("log.ts")};
+    import { openLog } from ${url("../observability/log.ts")};
+    const log = await openLog("info", "json");
     ${body}`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "pipe"] });
   const errors: string[] = [];
@@ -36,14 +37,16 @@ test("a second signal ends the process at once, with the code of that signal", a
 });
 
 test("an exception that nobody caught is logged and ends the process with 1", async (t) => {
-  const body = 'endOnDefects(new Log("info")); setTimeout(() => { throw new TypeError("a defect"); }, 1);';
+  const body = 'endOnDefects(log); setTimeout(() => { throw new TypeError("a defect"); }, 1);';
   const { exitCode, stderr } = await run(body);
   t.is(exitCode, 1);
-  t.regex(stderr, /error uncaught exception error=.*TypeError: a defect/);
+  const line = JSON.parse(stderr) as Record<string, string>;
+  t.like(line, { level: "error", message: "uncaught exception" });
+  t.regex(line["error"] ?? "", /TypeError: a defect/);
 });
 
 test("a rejection that nobody handled is logged and ends the process with 1", async (t) => {
-  const { exitCode, stderr } = await run('endOnDefects(new Log("info")); Promise.reject(new Error("lost"));');
+  const { exitCode, stderr } = await run('endOnDefects(log); Promise.reject(new Error("lost"));');
   t.is(exitCode, 1);
-  t.regex(stderr, /error unhandled rejection error=.*Error: lost/);
+  t.regex(stderr, /"level":"error".*"error":"Error: lost.*"message":"unhandled rejection"/);
 });
