@@ -7,6 +7,8 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "..", "..");
 
 export interface ServerChild {
+  /** 0 when it could not be started. */
+  readonly processId: number;
   /** What it wrote to its log. */
   readonly log: () => string;
   /** Ends it with this signal, and waits until it is gone. */
@@ -33,6 +35,7 @@ export function startServerChild(
   });
   const gone = once(child, "exit");
   return {
+    processId: child.pid ?? 0,
     log: () => log,
     end: async (signal) => {
       child.kill(signal);

@@ -9,6 +9,7 @@ import { abuses } from "./abuses.ts";
 import { drawn, pathOf } from "./grammar.ts";
 import { type Circumstances, nameOf, problemWith } from "./judge.ts";
 import { mutated } from "./mutation.ts";
+import { type Delays, Patience } from "./patience.ts";
 import { runPipeline } from "./pipeline-abuse.ts";
 import { type Memory, RandomMessages } from "./random-message.ts";
 import { talkNonsense } from "./raw-bytes.ts";
@@ -39,26 +40,26 @@ export class FuzzClient {
   readonly memory: Memory = { tokens: [], transactions: [], versions: [] };
   readonly socket: string;
   readonly tally: Tally;
+  readonly delays: Delays;
   /** What it does now, to be told when that never ends. */
   doing = "";
   #session: ClientHttp2Session | undefined;
 
-  constructor(socket: string, seed: number, client: number, tally: Tally) {
+  constructor(socket: string, seed: number, client: number, tally: Tally, delays: Delays) {
     this.socket = socket;
     this.random = new Prng(seed, client);
     this.messages = new RandomMessages(this.random, this.memory);
     this.tally = tally;
+    this.delays = delays;
   }
 
   /** Does one thing; throws when the server's answer is one that it must not give, or never comes. */
   async step(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const give = (): void =>
-        reject(new Error(`${this.doing}: no answer in ${stepMs} ms, ${this.#connectionState()}`));
-      timer = setTimeout(give, stepMs);
-    });
-    await Promise.race([this.#step(), late]).finally(() => clearTimeout(timer));
+    const { lost, stop } = new Patience(this.delays).lostAfter(
+      stepMs,
+      () => `${this.doing}, ${this.#connectionState()}`,
+    );
+    await Promise.race([this.#step(), lost]).finally(stop);
   }
 
   async #step(): Promise<void> {
@@ -126,12 +127,12 @@ export class FuzzClient {
     const request = this.request(method);
     this.doing = `${method.name} within ${timeoutMs} ms`;
     const stream = rawStream(await this.session(), pathOf(method), { "grpc-timeout": `${timeoutMs}m` });
-    const started = performance.now();
+    const patience = new Patience(this.delays);
     const answer = answerOf(stream);
     await this.#send(stream, method, request);
     const answered = await answer;
     const also = alsoDue[method.name];
-    this.judge(method.name, request, answered, { also, tookMs: performance.now() - started, timeoutMs });
+    this.judge(method.name, request, answered, { also, tookMs: patience.tookMs, timeoutMs });
     this.#learn(method, answered);
   }
 
@@ -164,12 +165,12 @@ export class FuzzClient {
     const answer = answerOf(stream);
     stream.write(framed(request));
     if (this.random.chance(0.7)) stream.end();
-    const started = performance.now();
+    const patience = new Patience(this.delays);
     if (this.random.chance(0.7)) await sleep(this.random.below(20));
     stream.close(
       this.random.pick([constants.NGHTTP2_CANCEL, constants.NGHTTP2_REFUSED_STREAM, constants.NGHTTP2_INTERNAL_ERROR]),
     );
-    const circumstances = { abandoned: true, tookMs: performance.now() - started, timeoutMs: 20_000 };
+    const circumstances = { abandoned: true, tookMs: patience.tookMs, timeoutMs: 20_000 };
     this.judge(`${method.name}, left`, request, await answer, {
       ...circumstances,
       also: ["CANCELLED", ...(alsoDue[method.name] ?? [])],
@@ -207,12 +208,12 @@ export class FuzzClient {
     this.doing = `${method.name}, read late`;
     stream.end(framed(request));
     const answer = sleep(this.random.below(100)).then(() => answerOf(stream));
-    const started = performance.now();
+    const patience = new Patience(this.delays);
     if (this.random.chance(0.5)) setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), this.random.below(150));
     const answered = await answer;
     // Headers that came before anybody listened are lost.
     const also = ["none", "CANCELLED", ...(alsoDue[method.name] ?? [])];
-    this.judge(this.doing, request, answered, { also, tookMs: performance.now() - started, timeoutMs: 3_000 });
+    this.judge(this.doing, request, answered, { also, tookMs: patience.tookMs, timeoutMs: 3_000 });
   }
 
   async #abuse(): Promise<void> {
@@ -224,12 +225,12 @@ export class FuzzClient {
       ...abuse.headers?.(this.random),
     });
     const answer = answerOf(stream);
-    const started = performance.now();
+    const patience = new Patience(this.delays);
     this.doing = `${method.name}, ${abuse.what}`;
     abuse.send(stream, request, this.random);
     const answered = await answer;
     const also = [...abuse.also, ...(alsoDue[method.name] ?? [])];
-    const circumstances = { also, tookMs: performance.now() - started, timeoutMs: abuseMs };
+    const circumstances = { also, tookMs: patience.tookMs, timeoutMs: abuseMs };
     this.judge(`${method.name}, ${abuse.what}`, request, answered, circumstances);
   }
 

@@ -9,6 +9,7 @@ import { type Client, connect, DocDBError } from "../../src/client/index.ts";
 import { Prng } from "../../src/platform/sim/prng.ts";
 import { type ServerChild, startServerChild } from "../e2e/server-child.ts";
 import { FuzzClient, type Tally } from "./fuzz-client.ts";
+import { Delays } from "./patience.ts";
 
 /** Hostile clients at the same time. */
 const clients = 12;
@@ -35,7 +36,9 @@ export async function runFuzz({ seed, steps, milliseconds = Number.POSITIVE_INFI
   let server = startServerChild(data, socket, flags);
   try {
     const before = await withClient(socket, prepare);
-    const tally = await attack(socket, seed, steps, performance.now() + milliseconds);
+    const delays = new Delays(server.processId);
+    const until = performance.now() + milliseconds;
+    const tally = await attack(socket, seed, steps, until, delays).finally(() => delays.close());
     await withClient(socket, (client) => examine(client, before));
     await stopped(server);
     server = startServerChild(data, socket, flags);
@@ -94,11 +97,11 @@ async function contentsOf(client: Client): Promise<string> {
   return lines.join("\n");
 }
 
-async function attack(socket: string, seed: number, steps: number, until: number): Promise<Tally> {
+async function attack(socket: string, seed: number, steps: number, until: number, delays: Delays): Promise<Tally> {
   const tally: Tally = {};
   let failed = false;
   const work = async (_: unknown, number: number): Promise<void> => {
-    const client = new FuzzClient(socket, seed, number + 1, tally);
+    const client = new FuzzClient(socket, seed, number + 1, tally, delays);
     try {
       for (let step = 0; step < steps && !failed && performance.now() < until; step++) await client.step();
     } catch (error) {

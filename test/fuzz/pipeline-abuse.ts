@@ -10,12 +10,14 @@ import { answerOf, framed, type RawAnswer, rawStream } from "../rpc/raw-client.t
 import { methodNamed, pathOf } from "./grammar.ts";
 import type { Circumstances } from "./judge.ts";
 import { mutated } from "./mutation.ts";
+import { type Delays, Patience } from "./patience.ts";
 import type { RandomMessages } from "./random-message.ts";
 
 /** Who uses the pipeline. */
 export interface PipelineUser {
   readonly random: Prng;
   readonly messages: RandomMessages;
+  readonly delays: Delays;
   doing: string;
   session(): Promise<ClientHttp2Session>;
   judge(what: string, request: Uint8Array, answer: RawAnswer, circumstances: Circumstances): void;
@@ -31,14 +33,14 @@ export async function runPipeline(client: PipelineUser): Promise<void> {
   const { random } = client;
   const stream = rawStream(await client.session(), pathOf(pipeline), { "grpc-timeout": "15S" });
   const answer = answerOf(stream);
-  const started = performance.now();
+  const patience = new Patience(client.delays);
   const clean = random.chance(0.6);
   const ending = random.pick(endings);
   client.doing = `Pipeline, ended by ${ending}`;
   let calls = 0;
   let last: Uint8Array = Buffer.alloc(0);
   for (let message = 1 + random.below(8); message > 0; message--) {
-    const count = random.chance(0.02) ? random.below(2_000) : random.below(30);
+    const count = random.chance(0.02) ? random.below(600) : random.below(30);
     last = drawCalls(client, calls, count, clean);
     calls += count;
     stream.write(framed(last));
@@ -48,7 +50,7 @@ export async function runPipeline(client: PipelineUser): Promise<void> {
   else if (ending === "cancel") stream.close(constants.NGHTTP2_CANCEL);
   else setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), random.below(200));
   const answered = await answer;
-  const circumstances = { tookMs: performance.now() - started, timeoutMs: 15_000 };
+  const circumstances = { tookMs: patience.tookMs, timeoutMs: 15_000 };
   const abandoned = ending !== "half-close";
   client.judge("Pipeline", last, answered, { ...circumstances, abandoned, also: abandoned ? ["CANCELLED"] : [] });
   if (clean && ending === "half-close" && answered.status === 0) {

@@ -28,7 +28,7 @@ const oddEnums: readonly [number, ...number[]] = [-1, 77, 2 ** 31 - 1, -(2 ** 31
 /** Messages in messages that are drawn; deeper ones stay empty. */
 const maxDepth = 6;
 /** Bytes after which lists get no longer: size is an attack of its own, and a slow one. */
-const maxBytes = 256 * 1024;
+const maxBytes = 64 * 1024;
 
 export class RandomMessages {
   readonly #random: Prng;
@@ -57,7 +57,7 @@ export class RandomMessages {
 
   #listLength(clean: boolean): number {
     const random = this.#random;
-    if (!clean && random.chance(0.005)) return 20_000;
+    if (!clean && random.chance(0.005)) return 5_000;
     return random.chance(0.05) ? random.below(300) : random.below(6);
   }
 
