@@ -47,6 +47,8 @@ export interface Recovered {
   readonly nextVersion: number;
   /** The last checkpoint; commits behind it were replayed. */
   readonly checkpointVersion: number;
+  /** Whether the index had to be rebuilt from the data files: a new snapshot spares the next start that. */
+  readonly rebuilt: boolean;
   readonly replayed: number;
   /** Bytes of the WAL that were replayed. */
   readonly replayedBytes: number;
@@ -61,6 +63,7 @@ interface Base {
   readonly index: DocumentIndex;
   readonly replayFrom: number;
   readonly extents: readonly DataExtent[];
+  readonly rebuilt: boolean;
   readonly damaged: readonly DamagedRecord[];
 }
 
@@ -91,6 +94,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       lastVersion: replay.lastVersion,
       nextVersion: floor,
       checkpointVersion: base.replayFrom,
+      rebuilt: base.rebuilt,
       replayed: replay.commits,
       replayedBytes: replay.bytes,
       corruption,
@@ -127,7 +131,7 @@ async function findBase(
     const needed = found.lack(extents) === undefined ? segmentsFrom(segments, replayFrom) : undefined;
     if (needed !== undefined) {
       const survey = await surveyWal(platform.fs, needed, turn, replayFrom);
-      return { base: { index: snapshot.index, replayFrom, extents, damaged: [] }, survey };
+      return { base: { index: snapshot.index, replayFrom, extents, rebuilt: false, damaged: [] }, survey };
     }
   }
   const survey = await surveyWal(platform.fs, segments, turn);
@@ -155,6 +159,7 @@ async function findBase(
       index,
       replayFrom,
       extents,
+      rebuilt: replayFrom > 0,
       damaged: sabotaged("scan-passes-over-damage") ? [] : applyDamaged(index, broken),
     },
     survey,

@@ -74,7 +74,8 @@ export class Store {
       onReadOnly: (error) => listener.onReadOnly(error),
     });
     this.#parts = { platform, background, meters, layout, databaseId, data, wal, index, committer };
-    const opening = { version: recovered.checkpointVersion, walBytes: recovered.replayedBytes };
+    const { checkpointVersion: version, replayedBytes: walBytes, rebuilt } = recovered;
+    const opening = { version, walBytes, lacksSnapshot: rebuilt };
     this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
     const snapshotsOf = { index, data, leases: this.#leases, givenUp: this.#givenUp };
     this.#snapshots = new Snapshots(platform.clock, options, snapshotsOf);

@@ -30,6 +30,8 @@ export interface OpeningCheckpoint {
   readonly version: number;
   /** Bytes of the WAL behind it. */
   readonly walBytes: number;
+  /** Whether its index snapshot was of no use. */
+  readonly lacksSnapshot: boolean;
 }
 
 /** A checkpoint doesn't give way to requests any more when the WAL has grown to so many times what brought it about. */
@@ -41,6 +43,8 @@ export class Upkeep {
   readonly #healing: Healing;
   readonly #givenUp: GivenUpFiles;
   #checkpointVersion: number;
+  /** Whether the next start would have to rebuild the index. */
+  #lacksSnapshot: boolean;
   #checkpointing: Promise<number> | undefined;
   /** The one that follows the one under way. */
   #nextCheckpoint: Promise<number> | undefined;
@@ -67,6 +71,7 @@ export class Upkeep {
     this.#healing = healing;
     this.#givenUp = givenUp;
     this.#checkpointVersion = opening.version;
+    this.#lacksSnapshot = opening.lacksSnapshot;
     this.#walBytes = opening.walBytes;
     this.#checkpointAt = options.checkpointBytes;
     const { clock } = options.platform;
@@ -162,7 +167,7 @@ export class Upkeep {
   /** Writes the checkpoint of a clean close, if there is anything to cover. No commit is under way or will follow. */
   async closeCleanly(): Promise<void> {
     const { wal, committer } = this.#parts;
-    const changed = wal.isOpen || this.#checkpointVersion < committer.lastVersion;
+    const changed = wal.isOpen || this.#lacksSnapshot || this.#checkpointVersion < committer.lastVersion;
     try {
       if (changed && committer.readOnly === undefined) await this.#writeCheckpoint(true);
     } catch (error) {
@@ -241,6 +246,7 @@ export class Upkeep {
       const turn = this.#parts.background.turn(() => this.#closing || this.#walBytes >= urgentWal * checkpointBytes);
       checkpoint = await writeCheckpoint(this.#parts, closing, turn);
       this.#checkpointVersion = checkpoint.version;
+      this.#lacksSnapshot = false;
       this.#walBytes -= walBytes;
       this.#checkpointLater.succeeded();
       if (this.#parts.data.previous === undefined && this.#parts.data.needsAdoption) {

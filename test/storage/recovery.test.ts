@@ -79,6 +79,21 @@ test("a deleted index snapshot costs nothing but time", async (t) => {
   t.true(db.events.some((event) => event.startsWith("rebuilding the index")));
 });
 
+test("a rebuilt index is written at the next clean close, though nothing was written: one start pays", async (t) => {
+  const db = await new StoredDatabase(small).create();
+  await db.fill(3);
+  await db.close();
+  db.machine.removeFile(layout.index);
+  await db.open();
+  await db.close();
+  const rebuilds = (): number => db.events.filter((event) => event.startsWith("rebuilding the index")).length;
+  t.is(rebuilds(), 1);
+  t.true(db.machine.files().has(layout.index));
+  await db.open();
+  t.is(rebuilds(), 1);
+  t.deepEqual(await db.present(4), [1, 2, 3]);
+});
+
 test("a snapshot with any damaged byte is passed over: the same documents are there", async (t) => {
   const db = await new StoredDatabase().create();
   await db.fill(3);
