@@ -21,6 +21,8 @@ export async function commitsInTail(
   const last = extents.at(-1);
   const source = last === undefined ? undefined : sourceOf(patient, last.generation);
   if (last === undefined || source === undefined || source.bytes <= last.bytes) return whole;
+  // Appends had changed over to a newer file: what an undone one left here may have got its version again there.
+  if (patient.sources.some(({ header }) => header.generation > last.generation)) return whole;
   // The commit that is being read; undefined where its first record may be missing.
   let open: { readonly version: number; readonly mutations: Mutation[]; isSound: boolean } | undefined;
   /** Version of the record right before; undefined behind a hole. */
