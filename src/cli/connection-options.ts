@@ -41,12 +41,16 @@ function connectionOptions(): Option[] {
   ];
 }
 
-/** Does some work over a connection, and closes it. */
+/**
+ * Does some work over a connection, and closes it. Mutations are repeated when their answer was lost, unless there are
+ * so many that `requestIds` would cost too much.
+ */
 export async function withClient<Result>(
-  options: ConnectionOptions,
+  { socket, deadline: deadlineMs }: ConnectionOptions,
   work: (client: Client) => Promise<Result>,
+  { requestIds }: { readonly requestIds: boolean } = { requestIds: true },
 ): Promise<Result> {
-  await using client = await connect({ socket: options.socket, deadlineMs: options.deadline });
+  await using client = await connect({ socket, deadlineMs, requestIds });
   return await work(client);
 }
 

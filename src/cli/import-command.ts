@@ -56,7 +56,7 @@ export function addImportCommand(program: Command): void {
     try {
       const total = input === undefined ? undefined : (await input.stat()).size || undefined;
       const chunks = input === undefined ? process.stdin : createReadStream("", { fd: input, autoClose: false });
-      await withClient(options, (client) => importAll(client, address, chunks, total, options));
+      await withClient(options, (client) => importAll(client, address, chunks, total, options), { requestIds: false });
     } finally {
       await input?.close();
     }

@@ -2,7 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { jsonText } from "../../src/client/index.ts";
-import { session } from "./run-docdb.ts";
+import { hangUp, scripted, succeed } from "../client/scripted-server.ts";
+import { runDocdb, session } from "./run-docdb.ts";
 
 const exact = '{"n":18446744073709551615,"f":1.0,"e":1e400,"é":"\\ud83d\\ude00"}';
 
@@ -105,4 +106,12 @@ test("with --json an error is one line of JSON on stderr", async (t) => {
   const { stdout, stderr } = await run("get", "app", "7", "--json");
   t.is(stdout, "");
   t.like(JSON.parse(stderr), { error: { code: "DOCUMENT_NOT_FOUND" } });
+});
+
+test("a mutation whose answer was lost is sent again under its id, and the command knows what it did", async (t) => {
+  const { server } = await scripted(t);
+  server.script(succeed, hangUp);
+  t.deepEqual(await runDocdb(["create", "app", "1"], "", server.socket), { code: 0, stdout: "7\n", stderr: "" });
+  t.deepEqual(server.received, ["ListDatabases", "CreateDocument", "CreateDocument"]);
+  t.is(new Set(server.requestIds.slice(1)).size, 1);
 });
