@@ -11,20 +11,29 @@ import { limits } from "./limits.ts";
 /**
  * Throws INVALID_UTF8, INVALID_JSON, JSON_TOO_DEEP or DOCUMENT_TOO_LARGE unless `bytes` are one JSON value. Duplicate
  * keys, escaped lone surrogates and numbers of any size are valid JSON; a byte order mark, NaN and trailing commas are
- * not.
+ * not. For long texts see json-pieces.ts.
  */
 export function checkJson(bytes: Uint8Array): void {
+  checkBytes(bytes);
+  levels[limits.jsonDepth] = 0;
+  judge(bytes, skipText(bytes), levels);
+}
+
+/** Throws DOCUMENT_TOO_LARGE and INVALID_UTF8. */
+export function checkBytes(bytes: Uint8Array): void {
   if (bytes.length > limits.documentBytes) {
     const message = `A document of ${bytes.length} bytes is over the limit of ${limits.documentBytes}. Split it up.`;
     throw new DocDBError("DOCUMENT_TOO_LARGE", message, { metadata: { bytes: String(bytes.length) } });
   }
   if (!isUtf8(bytes)) throw new DocDBError("INVALID_UTF8", "The JSON text is not valid UTF-8.");
-  levels[limits.jsonDepth] = 0;
-  const end = skipText(bytes);
+}
+
+/** Throws INVALID_JSON or JSON_TOO_DEEP when a walk ended at a negative offset. */
+export function judge(bytes: Uint8Array, end: number, opened: Uint8Array): void {
   if (end >= 0) return;
   const offset = ~end;
   // The walk leaves its mark where it would have gone too deep.
-  if (levels[limits.jsonDepth] !== 0) {
+  if (opened[limits.jsonDepth] !== 0) {
     const message = `The JSON text nests deeper than ${limits.jsonDepth} levels (at byte ${offset}).`;
     throw new DocDBError("JSON_TOO_DEEP", message, { metadata: { offset: String(offset) } });
   }
@@ -96,7 +105,7 @@ function skipText(bytes: Uint8Array): number {
   }
 }
 
-function skipSpace(bytes: Uint8Array, from: number): number {
+export function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length) {
     const byte = bytes[at] as number;
@@ -133,7 +142,7 @@ function skipString(bytes: Uint8Array, from: number): number {
   return ~at;
 }
 
-function skipWordOrNumber(bytes: Uint8Array, at: number): number {
+export function skipWordOrNumber(bytes: Uint8Array, at: number): number {
   const byte = at < bytes.length ? bytes[at] : undefined;
   if (byte === 0x74) return skipWord(bytes, at, "true");
   if (byte === 0x66) return skipWord(bytes, at, "false");
@@ -177,7 +186,7 @@ function skipDigits(bytes: Uint8Array, from: number): number {
 }
 
 /** Bytes of the escape sequence at `at`, or 0 when it is none. */
-function escapeLength(bytes: Uint8Array, at: number): number {
+export function escapeLength(bytes: Uint8Array, at: number): number {
   const kind = bytes[at + 1];
   if (kind === 0x75) {
     for (let i = 2; i < 6; i++) if (!isHexDigit(bytes[at + i] ?? 0)) return 0;

@@ -17,7 +17,7 @@ import type { DocumentStamp, ExecutionContext, Outcome, WriteOperation } from ".
 import { DocumentLine, documentKey } from "./document-line.ts";
 import type { DocumentReader } from "./document-reader.ts";
 import type { PendingWrites } from "./pending.ts";
-import { prepare, prepareAll, type PreparedOperation } from "./prepared-operation.ts";
+import { isLong, prepare, prepareAll, prepareInTurns, type PreparedOperation } from "./prepared-operation.ts";
 import { type Request, requestOf, requestPieces } from "./requests/request.ts";
 import { requestMutation } from "./requests/request-record.ts";
 import type { Requests } from "./requests/requests.ts";
@@ -124,7 +124,8 @@ export class DocumentWriter {
     for (const [position, operation] of operations.entries()) {
       const request = requestOf(requestId, operation, position);
       outcomes.push(outcomeOf(this.#writeOne(operation, watched, request)));
-      // The next one must not overtake a patch that has to read first.
+      // The next one must not overtake one that takes its time to check, or a patch that has to read first.
+      if (isLong(operation)) await outcomes.at(-1);
       if (!this.#line.isEmpty) await this.#line.lastOf(documentKey(operation.collection, operation.id));
       await this.#turn.pause();
       if (this.#store.pendingBytes > limits.pendingWriteBytes / 2) {
@@ -141,7 +142,8 @@ export class DocumentWriter {
     context: ExecutionContext | undefined,
     request: Request | undefined,
   ): Promise<DocumentStamp> {
-    const [stamp] = await this.#writeOnce([prepare(operation)], context, request, (error) => error);
+    const prepared = isLong(operation) ? await prepareInTurns(operation, this.#turn) : prepare(operation);
+    const [stamp] = await this.#writeOnce([prepared], context, request, (error) => error);
     return stamp as DocumentStamp;
   }
 

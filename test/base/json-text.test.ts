@@ -4,16 +4,26 @@
 import test from "ava";
 import * as fc from "fast-check";
 import { DocDBError } from "../../src/base/errors.ts";
+import { checkJsonInPieces } from "../../src/base/json-pieces.ts";
 import { checkJson } from "../../src/base/json-text.ts";
 import { limits } from "../../src/base/limits.ts";
 
-/** "ok", or the code of the refusal. */
+/** "ok", or the code of the refusal: the same in one piece and in many. */
 function verdict(text: string | Uint8Array): string {
+  const bytes = Buffer.from(text as Uint8Array);
+  const whole = outcome(() => checkJson(bytes));
+  const pieceBytes = 1 + (bytes.length % 7) + Math.floor(bytes.length / 1_000);
+  const cut = outcome(() => [...checkJsonInPieces(bytes, pieceBytes)]);
+  if (cut.message !== whole.message) throw new Error(`in pieces ${cut.message}, and at once ${whole.message}`);
+  return whole.code;
+}
+
+function outcome(check: () => unknown): { readonly code: string; readonly message: string } {
   try {
-    checkJson(Buffer.from(text as Uint8Array));
-    return "ok";
+    check();
+    return { code: "ok", message: "ok" };
   } catch (error) {
-    if (error instanceof DocDBError) return error.code;
+    if (error instanceof DocDBError) return error;
     throw error;
   }
 }

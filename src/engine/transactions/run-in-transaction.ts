@@ -16,7 +16,7 @@ import type {
 } from "../commands.ts";
 import { atOperation, checkSize } from "../batch.ts";
 import { inParallel } from "../in-parallel.ts";
-import { prepare, prepareAll } from "../prepared-operation.ts";
+import { prepareAll, prepareInTurns } from "../prepared-operation.ts";
 import { requestOf, requestPieces } from "../requests/request.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Transactions } from "./transactions.ts";
@@ -69,8 +69,9 @@ async function run(transaction: Transaction, command: DocumentCommand, clock: Cl
     }
     case "writeDocument": {
       const { operation, requestId } = command;
-      const stamps = await transaction.requests.once(requestOf(requestId, operation), () =>
-        transaction.write([prepare(operation)], clock.now(), new Turn(clock)),
+      const turn = new Turn(clock);
+      const stamps = await transaction.requests.once(requestOf(requestId, operation), async () =>
+        transaction.write([await prepareInTurns(operation, turn)], clock.now(), turn),
       );
       return stamps[0] as DocumentStamp;
     }
@@ -126,8 +127,8 @@ async function writeEach(
   const outcomes: Outcome<DocumentStamp>[] = [];
   for (const [position, operation] of operations.entries()) {
     try {
-      const [value] = await transaction.requests.once(requestOf(requestId, operation, position), () =>
-        transaction.write([prepare(operation)], clock.now(), turn),
+      const [value] = await transaction.requests.once(requestOf(requestId, operation, position), async () =>
+        transaction.write([await prepareInTurns(operation, turn)], clock.now(), turn),
       );
       outcomes.push({ ok: true, value: value as DocumentStamp });
     } catch (error) {
