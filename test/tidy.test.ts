@@ -197,6 +197,12 @@ test("docs/dependencies.md gives the reason for each dependency, and for nothing
   none(t, [...missing, ...gone]);
 });
 
+test("docs/operations.md says what to do about each alert, and about no other", (t) => {
+  const alerts = [...readText("deploy/alerts.yml").matchAll(/^ +- alert: (\w+)$/gm)].map((match) => match[1] ?? "");
+  const explained = [...readText("docs/operations.md").matchAll(/^### (DocDB\w+)$/gm)].map((match) => match[1] ?? "");
+  t.deepEqual([...explained].sort(), [...alerts].sort());
+});
+
 test("the import scanner sees every form of import", (t) => {
   const text = [
     'import { a } from "./a.ts";',

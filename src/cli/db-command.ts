@@ -1,4 +1,4 @@
-// docdb db: creates, lists and drops databases.
+// docdb db: creates, lists, opens, closes and drops databases.
 
 import type { Command } from "commander";
 import type { DatabaseInfo } from "../client/index.ts";
@@ -13,7 +13,7 @@ interface DropOptions extends ConnectionOptions {
 }
 
 export function addDbCommand(program: Command): void {
-  const db = program.command("db").description("create, list and drop databases");
+  const db = program.command("db").description("create, list, open, close and drop databases");
 
   const create = db
     .command("create")
@@ -34,6 +34,24 @@ export function addDbCommand(program: Command): void {
     const infos = await withClient(options, (client) => Array.fromAsync(client.databases.list()));
     if (options.json) for (const info of infos) print(JSON.stringify(factsOf(info)));
     else printTable(infos.map((info) => [info.name, info.state, info.createTime.toISOString(), info.stateReason]));
+  });
+
+  const open = db
+    .command("open")
+    .description("open a database now; the first call that needs it does so too, but for one that failed to open")
+    .argument("<database>", "name of the database")
+    .addHelpText("after", "\nExample:\n  $ docdb db open app");
+  withConnection(open).action(async (name: string, options: ConnectionOptions) => {
+    showState(await withClient(options, (client) => client.databases.open(name)), options);
+  });
+
+  const close = db
+    .command("close")
+    .description("close a database when its calls have ended; the next call opens it again, and recovers what it must")
+    .argument("<database>", "name of the database")
+    .addHelpText("after", "\nExample:\n  $ docdb db close app");
+  withConnection(close).action(async (name: string, options: ConnectionOptions) => {
+    showState(await withClient(options, (client) => client.databases.close(name)), options);
   });
 
   const drop = db
@@ -64,6 +82,11 @@ export function addDbCommand(program: Command): void {
     } else if (options.json) print(JSON.stringify({ dropped: name }));
     else say(`Dropped the database ${name}.`);
   });
+}
+
+function showState(info: DatabaseInfo, options: ConnectionOptions): void {
+  if (options.json) print(JSON.stringify(factsOf(info)));
+  else say(`Database ${info.name} is ${info.state}.`);
 }
 
 function factsOf({ name, state, stateReason, createTime }: DatabaseInfo): Record<string, unknown> {

@@ -45,8 +45,19 @@ test("a wrong usage is exit code 2, and says what is wrong on stderr", async (t)
 });
 
 test("--help of every command shows its usage and examples on stdout, with exit code 0", async (t) => {
-  const commands = ["serve", "get", "create", "update", "delete", "list", "import", "export", "heal", "healing-stats"];
-  const groups = ["db create", "db list", "db drop", "collection create", "collection list", "collection drop"];
+  const documents = ["get", "create", "update", "delete", "list", "import", "export"];
+  const upkeep = ["checkpoint", "compact", "heal", "healing-stats", "stats", "top", "verify"];
+  const commands = ["serve", ...documents, ...upkeep];
+  const groups = [
+    "db create",
+    "db list",
+    "db open",
+    "db close",
+    "db drop",
+    "collection create",
+    "collection list",
+    "collection drop",
+  ];
   for (const command of [...commands, ...groups]) {
     const { code, stdout, stderr } = await runDocdb([...command.split(" "), "--help"]);
     t.is(code, 0);

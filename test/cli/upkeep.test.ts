@@ -1,4 +1,4 @@
-// `docdb checkpoint` and `docdb compact`, against a real server.
+// `docdb checkpoint`, `docdb compact`, `docdb db open` and `docdb db close`, against a real server.
 
 import test from "ava";
 import { connect } from "../../src/client/index.ts";
@@ -23,4 +23,14 @@ test("a compaction gives back what updates left, and a checkpoint says how far i
   t.true((last["bytesReclaimed"] as number) > 25_000);
   t.is((await runDocdb(["compact", "app"], "", socket)).stderr, "Compacted app: 0 bytes given back.\n");
   t.is((await db.collection().getOrThrow(id)).json, JSON.stringify({ text: "49".repeat(500) }));
+});
+
+test("a database is closed and opened on demand, and is what it was", async (t) => {
+  const socket = await realServer(t);
+  const db = await connect({ socket, database: "app", createIfMissing: true });
+  t.teardown(() => db.close());
+  await db.collection().create({ a: 1 }, { id: 7n });
+  t.is((await runDocdb(["db", "close", "app"], "", socket)).stderr, "Database app is closed.\n");
+  t.like(JSON.parse((await runDocdb(["db", "open", "app", "--json"], "", socket)).stdout), { state: "open" });
+  t.is((await db.collection().getOrThrow(7n)).json, '{"a":1}');
 });
