@@ -3,6 +3,7 @@
 // round, and ratios are taken within a round, so that what disturbs the machine for a while disturbs neither alone.
 
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -28,7 +29,6 @@ const measurements: readonly Measurement[] = [
 ];
 
 const variants = ["off", "metrics", "metrics, 1 % of traces"] as const;
-type Variant = (typeof variants)[number];
 
 /** Measures what is wanted; returns its table. */
 export async function telemetry(settings: Settings, directory: string): Promise<string[]> {
@@ -53,41 +53,75 @@ export async function telemetry(settings: Settings, directory: string): Promise<
       clients.set(`${variant} ${name}`, client);
     }
   }
-  const rows: string[][] = [];
+  const [rates, costs]: string[][][] = [[], []];
   for (const measurement of wanted) {
     const contender = measurement.unary === true ? "docdb-unary" : "docdb";
-    const found = await inTurns(measurement, settings, (variant) => clients.get(`${variant} ${contender}`));
-    const ratio = (variant: Variant): string =>
-      rounded(medianOf(found[variant].map((rate, round) => rate / (found.off[round] ?? 0))), 3);
-    rows.push([
-      measurement.title,
-      ...variants.map((variant) => spread(found[variant])),
-      ...variants.slice(1).map(ratio),
-    ]);
+    const subjects = variants.map((variant): Subject => {
+      return { client: clients.get(`${variant} ${contender}`) as ClientProcess, pid: servers[variant].pid };
+    });
+    const found = await inTurns(measurement, settings, subjects);
+    rates?.push([measurement.title, ...rowOf(found, ({ perSecond }) => perSecond, 0)]);
+    costs?.push([measurement.title, ...rowOf(found, ({ cpuMicros }) => cpuMicros, 2)]);
   }
   for (const client of clients.values()) await client.close();
   for (const server of Object.values(servers)) await server.end("SIGTERM");
   collector.closeAllConnections();
   collector.close();
-  const head = ["operations/s: median (min..max)", ...variants, "metrics to off", "with traces to off"];
-  return [table(head, rows)];
+  const ratios = ["metrics to off", "with traces to off"];
+  return [
+    table(["operations/s: median (min..max)", ...variants, ...ratios], rates ?? []),
+    table(["CPU us of the server an operation", ...variants, ...ratios], costs ?? []),
+  ];
 }
 
+/** A server, and the client that talks to it. */
+interface Subject {
+  readonly client: ClientProcess;
+  readonly pid: number;
+}
+
+interface Found {
+  readonly perSecond: number;
+  readonly cpuMicros: number;
+}
+
+/** What was found of each variant, by rounds. */
 async function inTurns(
   { workload, inFlight }: Measurement,
   { seconds, rounds }: Settings,
-  clientOf: (variant: Variant) => ClientProcess | undefined,
-): Promise<Record<Variant, number[]>> {
-  const found: Record<Variant, number[]> = { off: [], metrics: [], "metrics, 1 % of traces": [] };
+  subjects: readonly Subject[],
+): Promise<Found[][]> {
+  const found: Found[][] = subjects.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < variants.length; i++) {
-      const variant = variants[(i + round) % variants.length] as Variant;
-      const client = clientOf(variant);
-      const job: Job = { workload, inFlight, seconds, warmUpSeconds: round === 0 ? seconds : seconds / 4 };
-      const measured = await client?.measure(job);
-      if (measured !== undefined) found[variant].push(measured.perSecond);
-      if (workload !== "get") await client?.clear();
+    for (let i = 0; i < subjects.length; i++) {
+      const place = (i + round) % subjects.length;
+      const { client, pid } = subjects[place] as Subject;
+      const warmUpSeconds = round === 0 ? seconds : seconds / 4;
+      const job: Job = { workload, inFlight, seconds, warmUpSeconds };
+      const beforeMicros = cpuMicrosOf(pid);
+      const { perSecond } = await client.measure(job);
+      const cpuMicros = (cpuMicrosOf(pid) - beforeMicros) / (perSecond * (seconds + warmUpSeconds));
+      found[place]?.push({ perSecond, cpuMicros });
+      if (workload !== "get") await client.clear();
     }
   }
   return found;
+}
+
+/** The variants' figures, and the ratios of the later ones to the first. */
+function rowOf(found: readonly Found[][], of: (one: Found) => number, digits: number): string[] {
+  const figures = found.map((rounds) => rounds.map(of));
+  const [off = [], ...others] = figures;
+  const ratios = others.map((rounds) => medianOf(rounds.map((figure, round) => figure / (off[round] ?? 0))));
+  return [...figures.map((rounds) => spread(rounds, digits)), ...ratios.map((ratio) => rounded(ratio, 3))];
+}
+
+/**
+ * CPU time that a process has used, in microseconds: the 14th and 15th field of its stat, in hundredths of a second.
+ */
+function cpuMicrosOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }

@@ -2,6 +2,7 @@
 // metric down.
 
 import type { DatabaseStats, OpenDatabaseStats } from "../engine/engine-stats.ts";
+import type { BackgroundStats } from "../platform/background.ts";
 import type { ServerFigures } from "../rpc/server-figures.ts";
 import type { CallMeters } from "../telemetry/call-meters.ts";
 import type { Histogram } from "../telemetry/histogram.ts";
@@ -11,6 +12,7 @@ import type { Metric, Sample } from "./exposition.ts";
 export interface MetricFigures extends ServerFigures {
   readonly calls: CallMeters;
   readonly meters: Meters;
+  readonly background: BackgroundStats;
   /** Calls in flight, and streams of DocumentService.Pipeline among them. */
   readonly inFlight: number;
   readonly pipelines: number;

@@ -1,7 +1,7 @@
 // Metrics of the server as a whole: its databases' states, memory, connections, and its process.
 
 import type { DatabaseState } from "../engine/commands.ts";
-import type { OpenDatabaseStats } from "../engine/engine-stats.ts";
+import type { OpenDatabaseStats, PoolStats } from "../engine/engine-stats.ts";
 import type { Metric } from "./exposition.ts";
 import { byDatabase, byLabel, counter, gauge, type MetricFigures, ofDatabases } from "./metric-figures.ts";
 
@@ -24,7 +24,23 @@ function databaseMetrics(figures: MetricFigures): Metric[] {
       "Databases, by state.",
       byLabel("state", Object.fromEntries(states.map((state) => [state, count(state)]))),
     ),
+    ...poolMetrics(figures.engine.pool),
     gauge("docdb_database_state", "1 for the state that a database is in, 0 for the others.", states.flatMap(inState)),
+  ];
+}
+
+function poolMetrics({ maxOpen, waiting, toRecover, opens, failures, idleCloses, evictions }: PoolStats): Metric[] {
+  return [
+    gauge("docdb_databases_max_open", "Databases that may be open at once; 0: no bound.", maxOpen),
+    gauge("docdb_databases_waiting", "Databases that wait for a place among the open ones.", waiting),
+    gauge("docdb_databases_to_recover", "Databases that the start has yet to recover.", toRecover),
+    counter("docdb_database_opens_total", "Databases opened, each time.", opens),
+    counter("docdb_database_open_failures_total", "Openings of databases that failed.", failures),
+    counter(
+      "docdb_database_closes_total",
+      "Databases that the server closed by itself, by why: nobody used them, or another needed the place.",
+      byLabel("reason", { idle: idleCloses, evicted: evictions }),
+    ),
   ];
 }
 

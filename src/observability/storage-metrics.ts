@@ -139,6 +139,16 @@ function upkeepMetrics(figures: MetricFigures): Metric[] {
     ),
     times("docdb_compaction_duration_seconds", "How long compactions took that ended well.", compactions.durations),
     counter("docdb_compaction_failures_total", "Compactions that failed or were stopped.", compactions.failed),
+    counter(
+      "docdb_background_work_seconds_total",
+      "Time that checkpoints, compactions and scrubs worked, short waits for the disk included.",
+      figures.background.workMs / 1_000,
+    ),
+    counter(
+      "docdb_background_paused_seconds_total",
+      "Time in which they gave way to requests.",
+      figures.background.pausedMs / 1_000,
+    ),
     counter("docdb_compaction_reclaimed_bytes_total", "Bytes that compactions gave back.", reclaimedBytes),
     gauge(
       "docdb_last_compaction_timestamp_seconds",

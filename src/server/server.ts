@@ -107,7 +107,10 @@ export async function startServer(
   });
   const metrics = (format: TextFormat): string => {
     const { inFlight, pipelines } = gate;
-    return metricsText(metricsOf({ ...statistics(""), calls, meters, inFlight, pipelines }), format);
+    return metricsText(
+      metricsOf({ ...statistics(""), calls, meters, background: background.stats, inFlight, pipelines }),
+      format,
+    );
   };
   const slow = new SlowOperations(options.slowOperationMs, observer, clock);
   const watch = options.metrics || tracer.isOn ? new Watch({ clock, meters: calls, tracer, slow }) : unwatched;

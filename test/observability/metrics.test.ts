@@ -20,6 +20,13 @@ async function textOf(client: Client): Promise<string> {
   return text;
 }
 
+/** The labels of each metric, by docs/metrics.md. */
+function documentedLabels(): Map<string, string[]> {
+  const rows = readText("docs/metrics.md").matchAll(/^\| `([\w:]+)` \| \w+ \| (.*?) \| .* \|$/gm);
+  const labelsIn = (cell: string): string[] => [...cell.matchAll(/`(\w+)`/g)].map(([, label]) => label ?? "");
+  return new Map([...rows].map(([, name = "", cell = ""]) => [name, labelsIn(cell)]));
+}
+
 /** The value of one series; undefined when there is none. */
 function valueOf(text: string, series: string): number | undefined {
   const line = text.split("\n").find((each) => each.startsWith(`${series} `));
@@ -44,6 +51,7 @@ test("the text keeps the format's rules: HELP and TYPE before a metric's samples
   const response = await fetch(server.metricsUrl ?? "");
   t.is(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   const series = new Set<string>();
+  const documented = documentedLabels();
   let family = "";
   for (const line of (await response.text()).trimEnd().split("\n")) {
     const described = /^# (?:HELP|TYPE) (\S+) \S/.exec(line);
@@ -56,6 +64,12 @@ test("the text keeps the format's rules: HELP and TYPE before a metric's samples
     const [, name = "", labels = ""] = sample ?? [];
     t.regex(name, new RegExp(`^${family}(_bucket|_sum|_count)?$`));
     t.false(series.has(name + labels), `${line} stands there twice`);
+    const names = [...labels.matchAll(/([a-z_]+)="/g)].map(([, label]) => label ?? "");
+    t.deepEqual(
+      names.filter((label) => label !== "le"),
+      documented.get(family) ?? [],
+      line,
+    );
     series.add(name + labels);
   }
   t.true(series.size > 100);
