@@ -37,6 +37,8 @@ import type { WalLog } from "./wal-log.ts";
 
 /** Commits that are published in one turn of the event loop. */
 const commitsInTurn = 256;
+/** Bytes of a segment past which a clean close leaves a new one behind: the next opening reads the active segment. */
+const closingSegmentBytes = 1024 * 1024;
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -138,7 +140,7 @@ export class GroupCommit {
     if (this.#readOnly !== undefined) throw this.#readOnly;
     let bytes: Buffer;
     try {
-      await this.#openSegment();
+      await this.#openSegment(mark.closing ? closingSegmentBytes : undefined);
       await this.#syncNow();
       bytes = encodeCheckpointGroup(mark, this.#place());
       await this.#wal.append(bytes);
@@ -270,8 +272,8 @@ export class GroupCommit {
   }
 
   /** Makes the next append possible: a first segment, or a new one when the active one is full. */
-  async #openSegment(): Promise<void> {
-    if (this.#wal.isOpen && this.#wal.size < this.#options.segmentBytes) return;
+  async #openSegment(fullBytes: number = this.#options.segmentBytes): Promise<void> {
+    if (this.#wal.isOpen && this.#wal.size < Math.min(fullBytes, this.#options.segmentBytes)) return;
     if (this.#wal.isOpen && !sabotaged("rotation-without-sync")) await this.#syncNow();
     const firstVersion = Math.max(this.#lastVersion + 1, this.#options.versionFloor);
     await this.#wal.start({ firstVersion, baseVersion: this.#lastVersion });

@@ -52,6 +52,8 @@ export interface Recovered {
   readonly replayed: number;
   /** Bytes of the WAL that were replayed. */
   readonly replayedBytes: number;
+  /** The last thing in the WAL is the checkpoint of a clean close. */
+  readonly closedCleanly: boolean;
   /** Set when acknowledged commits may be missing: the database must stay read-only. */
   readonly corruption: Corruption | undefined;
   /** Documents' newest records that were found damaged, when the index had to be rebuilt. */
@@ -97,6 +99,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       rebuilt: base.rebuilt,
       replayed: replay.commits,
       replayedBytes: replay.bytes,
+      closedCleanly: survey.closedCleanly,
       corruption,
       damaged: base.damaged,
     };
@@ -181,6 +184,8 @@ interface Replay {
 }
 
 async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base, survey: WalSurvey): Promise<Replay> {
+  const isComplete = survey.corruption === undefined && survey.end.lastVersion <= base.replayFrom;
+  if (isComplete) return { lastVersion: base.replayFrom, commits: 0, bytes: 0, inDoubt: [] };
   const turn = new Turn(options.platform.clock);
   const needed = segmentsFrom(survey.segments, base.replayFrom) ?? [];
   const inDoubt: WalGroup[] = [];

@@ -74,8 +74,8 @@ export class Store {
       onReadOnly: (error) => listener.onReadOnly(error),
     });
     this.#parts = { platform, background, meters, layout, databaseId, data, wal, index, committer };
-    const { checkpointVersion: version, replayedBytes: walBytes, rebuilt } = recovered;
-    const opening = { version, walBytes, lacksSnapshot: rebuilt };
+    const { checkpointVersion: version, replayedBytes: walBytes, rebuilt, closedCleanly } = recovered;
+    const opening = { version, walBytes, lacksSnapshot: rebuilt, closedCleanly };
     this.#givenUp = new GivenUpFiles(this.#leases, (error) => this.#notClosed(error));
     const snapshotsOf = { index, data, leases: this.#leases, givenUp: this.#givenUp };
     this.#snapshots = new Snapshots(platform.clock, options, snapshotsOf);

@@ -32,6 +32,8 @@ export interface OpeningCheckpoint {
   readonly walBytes: number;
   /** Whether its index snapshot was of no use. */
   readonly lacksSnapshot: boolean;
+  /** It is that of a clean close, and the last thing in the WAL. */
+  readonly closedCleanly: boolean;
 }
 
 /** A checkpoint doesn't give way to requests any more when the WAL has grown to so many times what brought it about. */
@@ -45,6 +47,7 @@ export class Upkeep {
   #checkpointVersion: number;
   /** Whether the next start would have to rebuild the index. */
   #lacksSnapshot: boolean;
+  readonly #openedClean: boolean;
   #checkpointing: Promise<number> | undefined;
   /** The one that follows the one under way. */
   #nextCheckpoint: Promise<number> | undefined;
@@ -72,6 +75,7 @@ export class Upkeep {
     this.#givenUp = givenUp;
     this.#checkpointVersion = opening.version;
     this.#lacksSnapshot = opening.lacksSnapshot;
+    this.#openedClean = opening.closedCleanly;
     this.#walBytes = opening.walBytes;
     this.#checkpointAt = options.checkpointBytes;
     const { clock } = options.platform;
@@ -167,7 +171,9 @@ export class Upkeep {
   /** Writes the checkpoint of a clean close, if there is anything to cover. No commit is under way or will follow. */
   async closeCleanly(): Promise<void> {
     const { wal, committer } = this.#parts;
-    const changed = wal.isOpen || this.#lacksSnapshot || this.#checkpointVersion < committer.lastVersion;
+    // After a crash in the middle of a close nothing may be left to cover, but the WAL doesn't say so yet.
+    const unsaid = !this.#openedClean && committer.lastVersion > 0;
+    const changed = unsaid || wal.isOpen || this.#lacksSnapshot || this.#checkpointVersion < committer.lastVersion;
     try {
       if (changed && committer.readOnly === undefined) await this.#writeCheckpoint(true);
     } catch (error) {

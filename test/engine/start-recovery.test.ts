@@ -67,6 +67,27 @@ test("after a clean stop nothing is to be recovered, also when the databases wer
   t.deepEqual(lines, []);
 });
 
+test("a crash in the middle of a close is recovered once, and not at every start", async (t) => {
+  // The close had written all but its last record, and the next opening found nothing to do: so the next close wrote
+  // nothing either, and every start took the database for one that needs recovery.
+  const { db, lines } = await afterCrash(1, 0);
+  await db.machine.run(db.engine.recover());
+  await db.run({ op: "writeDocument", database: "db0", operation: update(1n, `"new"`) });
+  const closing = codeOf(db.run({ op: "closeDatabase", database: "db0" }));
+  db.machine.beforeIo = (_io, call, path) => {
+    if (call === "rename" && path.endsWith(".index.tmp")) db.machine.crashAtIo(db.machine.ioCount + 3, "kill");
+  };
+  await closing;
+  db.machine.beforeIo = undefined;
+  await db.start();
+  await db.machine.run(db.engine.recover());
+  await db.restart();
+  lines.length = 0;
+  await db.machine.run(db.engine.recover());
+  t.deepEqual(lines, []);
+  t.is(await read(db, "db0"), "none");
+});
+
 test("a database that was created and never used needs no recovery", async (t) => {
   const { db, lines } = await afterCrash(0, 0);
   await db.run({ op: "createDatabase", database: "new" });

@@ -65,6 +65,20 @@ test("a data file that is shorter than the checkpoint is refused", async (t) => 
   await refuses(t, db, /bytes, but the last checkpoint covers/);
 });
 
+test("however much was written before a clean close, the next opening reads only a little of the WAL", async (t) => {
+  const db = await new StoredDatabase({ segmentBytes: 64_000_000 }).create();
+  for (let id = 1n; id <= 3n; id++) await db.commit(put(id, `"${"x".repeat(500_000)}"`));
+  t.true(db.machine.readFile(layout.activeSegment).length > 1_500_000);
+  await db.close();
+  let opened = 0;
+  db.machine.beforeIo = (_io, call, path) => void (call === "open" && path.includes("/wal/") && opened++);
+  await db.open();
+  t.true(db.machine.readFile(layout.activeSegment).length < 500);
+  // The headers of three segments, and the active one once: there is nothing to replay.
+  t.is(opened, 4);
+  t.is(db.store.visibleVersion, 3);
+});
+
 test("a deleted index snapshot costs nothing but time", async (t) => {
   const db = await new StoredDatabase(small).create();
   await db.fill(6);
