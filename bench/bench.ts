@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { coldStart } from "./cold-start.ts";
 import { manyDatabases } from "./databases.ts";
 import { fairness } from "./fairness.ts";
+import { overload } from "./overload.ts";
 import { figures, isWanted } from "./figures.ts";
 import { redisClient } from "./redis-contender.ts";
 import { redisVersion } from "./server-processes.ts";
@@ -36,6 +37,8 @@ try {
     show(await manyDatabases(settings, directory));
   } else if (settings.mode === "telemetry") {
     show(await telemetry(settings, directory));
+  } else if (settings.mode === "overload") {
+    show(await overload(settings, directory));
   } else {
     console.log(withRedis ? `Redis ${redis}, appendfsync always, ioredis over a Unix socket` : withoutRedis(redis));
     show(await figures(settings, directory, withRedis));

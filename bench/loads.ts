@@ -20,6 +20,8 @@ export interface Load {
   readonly inFlight: number;
   /** Calls a second of each connection, however long the answers take; undefined: the next one after each answer. */
   readonly perSecond?: number | undefined;
+  /** Whether calls that `perSecond` asks for are made in bursts, five times a second. */
+  readonly bursts?: boolean | undefined;
   readonly deadlineMs: number;
   /** Gives way to the other processes of the benchmark (nice): the load is there, and what is measured is another. */
   readonly yielding?: boolean | undefined;

@@ -2,13 +2,14 @@
 
 import { parseArgs } from "node:util";
 
-const modes = ["figures", "soak", "fairness", "databases", "telemetry"] as const;
+const modes = ["figures", "soak", "fairness", "overload", "databases", "telemetry"] as const;
 
 export type Mode = (typeof modes)[number];
 
 export interface Settings {
   /**
    * `figures`: the table. `soak`: the mixed workload for a long time. `fairness`: databases beside each other.
+   * `overload`: four times what the server can do.
    * `databases`: a thousand of them.
    * `telemetry`: what it costs to be watched.
    */
@@ -31,7 +32,7 @@ export interface Settings {
   readonly verbose: boolean;
 }
 
-export const usage = `npm run bench -- [figures | soak | fairness | databases | telemetry] [options]
+export const usage = `npm run bench -- [figures | soak | fairness | overload | databases | telemetry] [options]
 
   --only <text>        measurements whose name contains this; may be given more than once. Names are
                        get-1, get-64, get-256, create-1, create-64, create-256, batch, mixed, scan, cold-start;

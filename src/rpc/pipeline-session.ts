@@ -28,6 +28,7 @@ import { documentKeysOf, PipelinedCall, type PipelinedRequest, type PipelineOwne
 import { callsIn, decodeCall } from "./pipeline-decoding.ts";
 import { encodeReply, type Response } from "./pipeline-encoding.ts";
 import { decoding, emptyCall, errorResponse, otherDatabase, unnamedDatabase } from "./pipeline-errors.ts";
+import { HeldCalls } from "./held-calls.ts";
 import type { PipelineTurns, TurnTaker } from "./pipeline-turns.ts";
 
 /** The RPCs that a pipeline carries. */
@@ -38,10 +39,6 @@ export interface PipelinedRpcs {
   readonly run: (request: PipelinedRequest, call: PipelinedCall) => Promise<Response>;
 }
 
-/** Calls that a stream may hold unanswered; those behind them stay in their message. */
-const maxHeldCalls = 1_024;
-/** Bytes of requests that a stream may hold before no further message is read. */
-const maxHeldBytes = 4 * 1024 * 1024;
 /** Bytes of replies that may wait for the reader before no further call starts. */
 const maxWaitingBytes = 1024 * 1024;
 /** Reads of a stream that run at the same time, at most; fewer when replies are big. */
@@ -55,6 +52,8 @@ const messageBytes = 32 * 1024;
 
 interface InboxMessage {
   readonly bytes: Buffer;
+  /** Deadlines of its calls count from here on. */
+  readonly arrivedMs: number;
   readonly places: Int32Array;
   next: number;
 }
@@ -72,8 +71,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   /** Reads that are ready and wait until fewer run. */
   #waitingReads: PipelinedCall[] = [];
   #database: string | undefined;
-  #heldCalls = 0;
-  #heldBytes = 0;
+  readonly #held: HeldCalls;
   #running = 0;
   #runningReads = 0;
   /** Bytes of a reply to a read, as a maximum that fades. It starts high, so that the first reads are few. */
@@ -89,6 +87,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     this.#environment = environment;
     this.#context = context;
     this.#turns = turns;
+    this.#held = new HeldCalls(turns.held);
     this.#rpcs = rpcs;
   }
 
@@ -128,14 +127,19 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   /** Takes a message's calls; resolves when the next message may be read. INVALID_REQUEST when it isn't one. */
   async take(bytes: Buffer): Promise<void> {
     if (this.#draining) return;
-    this.#inbox = { bytes, places: decoding(() => callsIn(bytes)), next: 0 };
-    this.#heldBytes += bytes.length;
+    this.#inbox = { bytes, arrivedMs: this.monotonicMs(), places: decoding(() => callsIn(bytes)), next: 0 };
+    this.#held.add(0, bytes.length);
     this.#turns.wake(this);
     while (!this.#hasRoom) {
       await new Promise<void>((resolve) => {
         this.#onRoom = resolve;
       });
     }
+  }
+
+  /** Nobody reads or writes this stream any more. */
+  end(): void {
+    this.#held.end();
   }
 
   /** The client has closed its side: what it sent is answered. */
@@ -173,7 +177,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
       }
       if (this.#running === 0 && this.#replies.length === 0) {
         if (this.#draining) throw new DocDBError("SHUTTING_DOWN", "The server is shutting down.");
-        if (this.#inputEnded && this.#heldCalls === 0 && this.#inbox === undefined) return undefined;
+        if (this.#inputEnded && this.#held.calls === 0 && this.#inbox === undefined) return undefined;
       }
       await new Promise<void>((resolve) => {
         this.#onMessage = resolve;
@@ -199,7 +203,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
 
   get #hasRoom(): boolean {
     if (this.#draining || this.#failure !== undefined) return true;
-    return this.#inbox === undefined && this.#heldBytes < maxHeldBytes;
+    return this.#inbox === undefined && this.#held.mayRead;
   }
 
   /** Starts one call, or takes one out of its message. Returns whether there may be more to do. */
@@ -211,9 +215,12 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
       return true;
     }
     const inbox = this.#inbox;
-    if (inbox === undefined || this.#heldCalls >= maxHeldCalls) return false;
-    this.#takeCall(inbox);
-    return true;
+    if (inbox === undefined) return false;
+    const { mayTake } = this.#held;
+    const refused = !mayTake && this.#held.refusesAfter(this.monotonicMs() - inbox.arrivedMs);
+    if (mayTake || refused) this.#takeCall(inbox, refused);
+    else if (this.#held.othersHoldAll) this.#turns.wakeLater(this);
+    return mayTake || refused;
   }
 
   #nextReady(): PipelinedCall | undefined {
@@ -226,27 +233,28 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     return undefined;
   }
 
-  #takeCall(inbox: InboxMessage): void {
+  #takeCall(inbox: InboxMessage, refused: boolean): void {
     const { bytes, places } = inbox;
     if (inbox.next === places.length) {
       this.#inbox = undefined;
+      if (refused) this.#held.noteRefusal();
       // The calls taken out of it are counted by themselves.
-      this.#release(bytes.length);
+      this.#release(0, bytes.length);
       return;
     }
     const [start, end] = [places[inbox.next] as number, places[inbox.next + 1] as number];
     inbox.next += 2;
     const decoded = decoding(() => decodeCall(bytes, start, end));
     const { callId, request, timeoutMs, traceparent } = decoded;
-    if (request === undefined) return this.#refuse(callId, emptyCall());
+    if (request === undefined) return this.#refuse(callId, errorResponse(emptyCall()));
+    if (refused) return this.#refuse(callId, this.#turns.refusal());
     const refusal = this.#bind(request.value);
-    if (refusal !== undefined) return this.#refuse(callId, refusal);
-    const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.monotonicMs() + timeoutMs;
+    if (refusal !== undefined) return this.#refuse(callId, errorResponse(refusal));
+    const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : inbox.arrivedMs + timeoutMs;
     const carrier = traceparent === "" ? this.#context.carrier : { traceparent, tracestate: "" };
     const watched = this.#environment.watch.begin(this.#rpcs.operationOf(request), carrier);
     const call = new PipelinedCall(this, callId, request, end - start, expiresMs, watched);
-    this.#heldCalls++;
-    this.#heldBytes += call.bytes;
+    this.#held.add(1, call.bytes);
     if (this.#order.enter(call, documentKeysOf(request))) this.#ready.push(call);
   }
 
@@ -295,8 +303,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     else this.#runningReads--;
     const failure = this.#reply(call, response);
     call.watched.end(error ?? failure);
-    this.#heldCalls--;
-    this.#release(call.bytes);
+    this.#release(1, call.bytes);
     this.#order.leave(call);
     if (this.#ready.length > 0 || this.#waitingReads.length > 0 || this.#inbox !== undefined) this.#turns.wake(this);
   }
@@ -318,9 +325,9 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     return failure;
   }
 
-  #refuse(callId: number | bigint, error: DocDBError): void {
+  #refuse(callId: number | bigint, response: Response): void {
     const before = this.#replies.length;
-    encodeReply(this.#replies, callId, errorResponse(error));
+    encodeReply(this.#replies, callId, response);
     this.#gathered(this.#replies.length - before);
   }
 
@@ -330,8 +337,8 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     else this.#turns.flushLater(this);
   }
 
-  #release(bytes: number): void {
-    this.#heldBytes -= bytes;
+  #release(calls: number, bytes: number): void {
+    this.#held.add(-calls, -bytes);
     if (this.#onRoom !== undefined && this.#hasRoom) this.#onRoom();
   }
 

@@ -6,9 +6,14 @@
 // 2. When the time of a turn is over the rest waits for the next turn of the event loop.
 // 3. What became ready in a turn is sent at its end, together.
 
+import type { DocDBError } from "../base/errors.ts";
 import type { Clock } from "../platform/platform.ts";
 import { FairQueues } from "../scheduler/fair-queues.ts";
+import { Refusals } from "../scheduler/refusals.ts";
 import { TurnBudget } from "../scheduler/turn-budget.ts";
+import { HeldTotal } from "./held-calls.ts";
+import type { Response } from "./pipeline-encoding.ts";
+import { errorResponse } from "./pipeline-errors.ts";
 
 /** A pipeline, as this file sees it. */
 export interface TurnTaker {
@@ -20,16 +25,39 @@ export interface TurnTaker {
   flush(): void;
 }
 
+/** Milliseconds after which those who wait for others are looked at again. */
+const lookMs = 50;
+
 export class PipelineTurns {
+  /** What all pipelines hold. */
+  readonly held: HeldTotal = new HeldTotal();
+  readonly #refusals: Refusals;
+  readonly #onRefusal: (error: DocDBError) => void;
+  readonly #clock: Clock;
   readonly #budget: TurnBudget;
   readonly #queues = new FairQueues<TurnTaker>();
   /** Those in the queues. */
   readonly #waiting = new Set<TurnTaker>();
   readonly #toFlush = new Set<TurnTaker>();
+  /** Those that wait for others to hold less. */
+  readonly #patient = new Set<TurnTaker>();
+  #refusal: { readonly error: DocDBError; readonly reply: Response } | undefined;
   #running = false;
 
-  constructor(clock: Clock) {
+  /** `onRefusal` is told of each call for which there was no room. */
+  constructor(clock: Clock, onRefusal: (error: DocDBError) => void) {
+    this.#clock = clock;
+    this.#onRefusal = onRefusal;
+    this.#refusals = new Refusals(clock);
     this.#budget = new TurnBudget(clock, () => this.#onTurn());
+  }
+
+  /** The reply to a call for which there is no room. */
+  refusal(): Response {
+    const error = this.#refusals.refuse("the server", this.held.ended);
+    if (this.#refusal?.error !== error) this.#refusal = { error, reply: errorResponse(error) };
+    this.#onRefusal(error);
+    return this.#refusal.reply;
   }
 
   /** There is something to do: at once, when this turn has time left. */
@@ -38,10 +66,22 @@ export class PipelineTurns {
     if (!this.#running) this.#run();
   }
 
+  /** There will be something to look at when nothing has happened for a while. */
+  wakeLater(taker: TurnTaker): void {
+    if (this.#patient.size === 0) this.#clock.after(lookMs, () => this.#wakePatient());
+    this.#patient.add(taker);
+  }
+
   /** Flushes at the end of this turn. */
   flushLater(taker: TurnTaker): void {
     this.#toFlush.add(taker);
     this.#budget.begin();
+  }
+
+  #wakePatient(): void {
+    const takers = [...this.#patient];
+    this.#patient.clear();
+    for (const taker of takers) this.wake(taker);
   }
 
   #wait(taker: TurnTaker): void {

@@ -3,6 +3,7 @@
 import { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
 import type { OperationMeter } from "../telemetry/call-meters.ts";
 import type { CallEnvironment } from "./call-context.ts";
+import { noteFailure } from "./defects.ts";
 import type { PipelinedCall, PipelinedRequest } from "./pipeline-call.ts";
 import type { Response } from "./pipeline-encoding.ts";
 import { type PipelinedRpcs, PipelineSession } from "./pipeline-session.ts";
@@ -18,7 +19,7 @@ export function pipelineOf(
   environment: CallEnvironment,
   handlers: PipelinedHandlers,
 ): BidiStreamHandler<Buffer, Buffer> {
-  const turns = new PipelineTurns(environment.clock);
+  const turns = new PipelineTurns(environment.clock, (error) => noteFailure(environment, "Pipeline", error));
   const rpcs = rpcsOf(environment, handlers);
   return async function* pipeline(messages, context): AsyncGenerator<Buffer> {
     const session = new PipelineSession(environment, context, turns, rpcs);
@@ -26,8 +27,12 @@ export function pipelineOf(
     signal.addEventListener("abort", () => session.fail(signal.reason));
     context.onDrain = () => session.drain();
     void read(messages, session);
-    for (let message = await session.nextMessage(); message !== undefined; message = await session.nextMessage()) {
-      yield message;
+    try {
+      for (let message = await session.nextMessage(); message !== undefined; message = await session.nextMessage()) {
+        yield message;
+      }
+    } finally {
+      session.end();
     }
   };
 }

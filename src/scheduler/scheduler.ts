@@ -22,6 +22,7 @@ import {
 import type { Background } from "../platform/background.ts";
 import type { Clock } from "../platform/platform.ts";
 import { FairQueues, type Place } from "./fair-queues.ts";
+import { Refusals } from "./refusals.ts";
 import { TurnBudget } from "./turn-budget.ts";
 
 export interface SchedulerOptions {
@@ -53,6 +54,7 @@ export class Scheduler implements Executor {
   readonly #background: Background | undefined;
   readonly #queues = new FairQueues<Start>();
   readonly #budget: TurnBudget;
+  readonly #refusals: Refusals;
   readonly #counts = { executed: 0, rejected: 0, dropped: 0 };
   #busySlots = 0;
   #running = 0;
@@ -66,6 +68,7 @@ export class Scheduler implements Executor {
     this.#engine = engine;
     this.#options = options;
     this.#background = background;
+    this.#refusals = new Refusals(clock);
     this.#budget = new TurnBudget(clock, () => this.#dispatch());
   }
 
@@ -121,9 +124,7 @@ export class Scheduler implements Executor {
     const ownIsFull = this.#queues.depth(queue) >= queuePerDatabase;
     if (!ownIsFull && this.#queues.size < queueTotal) return undefined;
     this.#counts.rejected++;
-    const whose = ownIsFull ? `database ${queue}` : "the server";
-    const message = `Too many calls wait for ${whose}: nothing happened. Try again in a moment.`;
-    return new DocDBError("QUEUE_FULL", message, { retryAfterMs: 50 });
+    return this.#refusals.refuse(ownIsFull ? `database ${queue}` : "the server", this.#counts.executed);
   }
 
   /** Whether a command needs no place in a queue. */
