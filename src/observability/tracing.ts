@@ -64,8 +64,18 @@ async function exporterFor(protocol: TraceSettings["protocol"]): Promise<SpanExp
 
 /** What the SDK has to say, such as that nobody takes its spans, goes to the log. */
 function logTo(observer: Observer): void {
-  const say = (message: string): void => observer.event("warn", `OpenTelemetry: ${message}`);
+  const say = (message: string): void => observer.event("warn", `OpenTelemetry: ${plain(message)}`);
   const silent = (): void => undefined;
   const logger = { error: say, warn: say, info: silent, debug: silent, verbose: silent };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+}
+
+/** The SDK tells of errors as JSON, stack and all; what a person wants is the message. */
+function plain(told: string): string {
+  try {
+    const { message } = JSON.parse(told) as { readonly message?: unknown };
+    return typeof message === "string" ? message : told;
+  } catch {
+    return told;
+  }
 }

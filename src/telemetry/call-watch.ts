@@ -7,6 +7,7 @@ import { type CallMeters, OperationMeter } from "./call-meters.ts";
 import type { TrackerClock } from "./error-tracker.ts";
 import { OperationTimes } from "./operation-times.ts";
 import type { SlowOperations } from "./slow-operations.ts";
+import { addTime, noTime, type TimeSpent } from "./time-spent.ts";
 import type { CallTrace, Carrier, CommandFacts, Tracer } from "./tracer.ts";
 
 /** A call while it runs. */
@@ -69,7 +70,10 @@ class Watched implements WatchedCall {
   readonly trace: CallTrace | undefined;
   #database: string | undefined;
   #facts: CommandFacts | undefined;
-  #commands: OperationTimes[] | undefined;
+  #commands = 0;
+  /** The times of the only command so far; of several, only where their time went is kept. */
+  #only: OperationTimes | undefined;
+  #spent: TimeSpent | undefined;
 
   constructor(watchers: Watchers, operation: OperationMeter, beginMs: number, trace: CallTrace | undefined) {
     this.#watchers = watchers;
@@ -94,7 +98,7 @@ class Watched implements WatchedCall {
     // Not a number when the command never came to a slot.
     if (waitedMs >= 0) meters.queueWaits.record(waitedMs);
     if (times.readMs > 0) meters.reads.record(times.readMs);
-    if (slow.thresholdMs !== Number.POSITIVE_INFINITY) (this.#commands ??= []).push(times);
+    if (slow.thresholdMs !== Number.POSITIVE_INFINITY) this.#remember(times);
     if (this.#facts !== undefined) this.trace?.command(this.#facts, times);
   }
 
@@ -116,12 +120,19 @@ class Watched implements WatchedCall {
       operation.exemplars[bucket] = { traceId: this.trace.traceId, durationMs, timeMs: clock.now() };
       this.trace.end(endMs, error);
     }
-    if (durationMs >= slow.thresholdMs) {
-      slow.note(
-        { operation: operation.name, durationMs, facts: this.#facts, trace: this.trace, error },
-        this.#commands,
-      );
-    }
+    if (durationMs < slow.thresholdMs) return;
+    const subject = { operation: operation.name, durationMs, facts: this.#facts, trace: this.trace, error };
+    slow.note(subject, this.#timeSpent(), this.#commands);
+  }
+
+  #remember(times: OperationTimes): void {
+    if (++this.#commands === 1) this.#only = times;
+    else this.#spent = addTime(this.#timeSpent(), times);
+  }
+
+  #timeSpent(): TimeSpent {
+    if (this.#spent !== undefined) return this.#spent;
+    return this.#only === undefined ? noTime() : addTime(noTime(), this.#only);
   }
 }
 

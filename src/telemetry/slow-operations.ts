@@ -4,8 +4,8 @@
 import type { DocDBError } from "../base/errors.ts";
 import type { TrackerClock } from "./error-tracker.ts";
 import type { Observer } from "./observer.ts";
-import type { CommandTrace, OperationTimes } from "./operation-times.ts";
-import { timeSpent } from "./time-spent.ts";
+import type { CommandTrace } from "./operation-times.ts";
+import type { TimeSpent } from "./time-spent.ts";
 import type { CommandFacts } from "./tracer.ts";
 
 /** Lines in a second, at most. */
@@ -36,16 +36,16 @@ export class SlowOperations {
     this.#clock = clock;
   }
 
-  /** Logs a slow operation, with the times of the commands that it ran. */
-  note({ operation, durationMs, facts, trace, error }: SlowOperation, commands: readonly OperationTimes[] = []): void {
+  /** Logs a slow operation, with where the time of its commands went. */
+  note({ operation, durationMs, facts, trace, error }: SlowOperation, spent: TimeSpent, commands: number): void {
     if (!this.#mayLog()) return;
-    const parts = Object.entries(timeSpent(commands)).map(([name, spentMs]) => [name, rounded(spentMs as number)]);
+    const parts = Object.entries(spent).map(([name, spentMs]) => [name, rounded(spentMs as number)]);
     this.#observer.event("warn", "slow operation", {
       operation,
       ...subjectOf(facts),
       durationMs: rounded(durationMs),
       ...Object.fromEntries(parts),
-      ...(commands.length > 1 ? { commands: commands.length } : {}),
+      ...(commands > 1 ? { commands } : {}),
       ...(error === undefined ? {} : { code: error.code }),
       ...(trace === undefined ? {} : { traceId: trace.traceId }),
       ...(this.#passedOver === 0 ? {} : { passedOver: this.#passedOver }),

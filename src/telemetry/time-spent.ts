@@ -16,19 +16,24 @@ export interface TimeSpent {
   fsyncMs: number;
 }
 
-/** The parts of some commands' time, added up. */
-export function timeSpent(commands: readonly OperationTimes[]): TimeSpent {
-  const spent: TimeSpent = { queueMs: 0, engineMs: 0, readMs: 0, groupWaitMs: 0, appendMs: 0, fsyncMs: 0 };
-  for (const { queuedMs, startedMs, readMs, submittedMs, endedMs, group } of commands) {
-    const beganMs = Number.isNaN(startedMs) ? queuedMs : startedMs;
-    spent.queueMs += length(queuedMs, startedMs);
-    spent.engineMs += Math.max(0, length(beganMs, Number.isNaN(submittedMs) ? endedMs : submittedMs) - readMs);
-    spent.readMs += readMs;
-    if (group === undefined) continue;
-    spent.groupWaitMs += length(submittedMs, group.appendMs);
-    spent.appendMs += length(group.appendMs, group.appendedMs);
-    spent.fsyncMs += length(group.appendedMs, group.syncedMs);
-  }
+/** No time at all, to add to. */
+export function noTime(): TimeSpent {
+  return { queueMs: 0, engineMs: 0, readMs: 0, groupWaitMs: 0, appendMs: 0, fsyncMs: 0 };
+}
+
+/** Adds the parts of a command's time; returns `spent`. */
+export function addTime(
+  spent: TimeSpent,
+  { queuedMs, startedMs, readMs, submittedMs, endedMs, group }: OperationTimes,
+): TimeSpent {
+  const beganMs = Number.isNaN(startedMs) ? queuedMs : startedMs;
+  spent.queueMs += length(queuedMs, startedMs);
+  spent.engineMs += Math.max(0, length(beganMs, Number.isNaN(submittedMs) ? endedMs : submittedMs) - readMs);
+  spent.readMs += readMs;
+  if (group === undefined) return spent;
+  spent.groupWaitMs += length(submittedMs, group.appendMs);
+  spent.appendMs += length(group.appendMs, group.appendedMs);
+  spent.fsyncMs += length(group.appendedMs, group.syncedMs);
   return spent;
 }
 

@@ -8,6 +8,7 @@ import { defaultOptions } from "../../src/server/options.ts";
 import { startServer } from "../../src/server/server.ts";
 import type { Facts, Observer } from "../../src/telemetry/observer.ts";
 import { SlowOperations } from "../../src/telemetry/slow-operations.ts";
+import { noTime } from "../../src/telemetry/time-spent.ts";
 import { temporaryDirectory } from "../server/temporary-server.ts";
 
 /** Gathers the facts of what is logged as slow. */
@@ -45,6 +46,9 @@ test("a slow operation is logged with its document and the parts of its time, an
   t.true((create["appendMs"] ?? 0) > 0 && (create["fsyncMs"] ?? 0) > 0);
   t.true((get["readMs"] ?? 0) > 0);
   t.is(get["fsyncMs"], 0);
+  for await (const _ of items.scan());
+  const scan = slow.find(({ operation }) => operation === "ScanDocuments");
+  t.is(scan?.["commands"], 2, "the snapshot and one page");
 });
 
 test("of many slow operations in a second some are logged, and the next line says how many were not", (t) => {
@@ -52,10 +56,10 @@ test("of many slow operations in a second some are logged, and the next line say
   const { observer, slow } = gathering();
   const operations = new SlowOperations(10, observer, { now: () => nowMs, monotonicMs: () => nowMs });
   const one = { operation: "GetDocument", durationMs: 12.345, facts: undefined, trace: undefined, error: undefined };
-  for (let i = 0; i < 100; i++) operations.note(one);
+  for (let i = 0; i < 100; i++) operations.note(one, noTime(), 1);
   t.is(slow.length, 5);
   t.false("passedOver" in (slow[4] ?? {}));
   nowMs = 1_000;
-  operations.note({ ...one, trace: { traceId: "abc" } });
-  t.like(slow[5], { operation: "GetDocument", durationMs: 12.35, traceId: "abc", passedOver: 95 });
+  operations.note({ ...one, trace: { traceId: "abc" } }, noTime(), 3);
+  t.like(slow[5], { operation: "GetDocument", durationMs: 12.35, traceId: "abc", commands: 3, passedOver: 95 });
 });

@@ -104,6 +104,10 @@ const badFlags: Readonly<Record<string, readonly string[]>> = {
   "--max-connections": [""],
   "--max-concurrent-streams": ["1e3"],
   "--log-level": ["loud"],
+  "--log-format": ["xml"],
+  "--metrics": ["yes"],
+  "--metrics-address": ["9464", "[::1]", "localhost:99999"],
+  "--slow-operation-ms": ["-1"],
   "--data-dir": [""],
   "--socket": ["", `/tmp/${"s".repeat(103)}`],
 };
