@@ -23,6 +23,7 @@ import type { CallWatch, WatchedCall } from "../telemetry/call-watch.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import type { CommandTrace } from "../telemetry/operation-times.ts";
 import type { Carrier } from "../telemetry/tracer.ts";
+import type { ReplyRooms } from "./reply-room.ts";
 import type { Statistics } from "./server-figures.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
 
@@ -33,6 +34,7 @@ export interface CallEnvironment {
   readonly clock: Clock;
   readonly random: Randomness;
   readonly gate: CallGate;
+  readonly replyRooms: ReplyRooms;
   readonly statistics: Statistics;
   /** Told of every call, for metrics, traces and the log of slow operations. */
   readonly watch: CallWatch;

@@ -7,6 +7,7 @@ import type { CallKind } from "./call-gate.ts";
 import { noteFailure, presentable } from "./defects.ts";
 import { decodeRequest, encodeResponse, type Method } from "./method.ts";
 import { carrierOf, operationOf } from "./operation.ts";
+import { needsRoom } from "./reply-room.ts";
 import { grpcStatusOf } from "./status.ts";
 
 /** Answers one call. Whatever it throws is mapped; what isn't a DocDBError becomes INTERNAL and says nothing. */
@@ -20,19 +21,30 @@ export function unaryCall<Request, Response>(
   kind: CallKind,
 ): handleUnaryCall<Buffer, Buffer> {
   const operation = operationOf(environment, method);
+  const large = needsRoom(method.path);
   return (call, callback) => {
     const fail = (error: DocDBError): void => {
       noteFailure(environment, method.path, error, context.trace);
       callback(grpcStatusOf(error));
     };
     const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
-    call.on("cancelled", () => context.cancel());
+    const place = large ? environment.replyRooms.placeFor(call.getPeer()) : undefined;
+    // gRPC's word for the end of the call, whatever it was.
+    call.on("cancelled", () => {
+      context.cancel();
+      place?.read();
+    });
     const answer = async (): Promise<void> => {
       try {
         context.begin(call.getDeadline(), kind);
+        const waiting = place?.enter(context.signal);
+        if (waiting !== undefined) await waiting;
         const response = encodeResponse(method, await handler(decodeRequest(method, call.request), context));
-        if (context.end()) callback(null, response);
+        const answering = context.end();
+        place?.answered(answering ? response.length : 0);
+        if (answering) callback(null, response);
       } catch (error) {
+        place?.answered(0);
         const known = context.explain(presentable(environment, method.path, error, context.trace));
         if (context.end(known)) fail(known);
       }

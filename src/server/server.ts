@@ -12,6 +12,7 @@ import { metricsText, type TextFormat } from "../observability/exposition.ts";
 import { metricsOf } from "../observability/metrics.ts";
 import { MetricsEndpoint } from "../observability/metrics-endpoint.ts";
 import { HealthBoard } from "../rpc/health-board.ts";
+import { ReplyRooms } from "../rpc/reply-room.ts";
 import { addServices, docdbServices } from "../rpc/services.ts";
 import type { ServerFigures } from "../rpc/server-figures.ts";
 import { Background } from "../platform/background.ts";
@@ -120,6 +121,7 @@ export async function startServer(
     clock,
     random,
     gate,
+    replyRooms: new ReplyRooms(),
     statistics,
     watch,
     metrics: () => metrics("prometheus"),

@@ -11,6 +11,7 @@ import type { CallEnvironment } from "../../src/rpc/call-context.ts";
 import { Log } from "../../src/observability/log.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
 import { HealthBoard } from "../../src/rpc/health-board.ts";
+import { ReplyRooms } from "../../src/rpc/reply-room.ts";
 import { addServices, docdbServices } from "../../src/rpc/services.ts";
 import { Listener } from "../../src/server/listener.ts";
 import { unwatched } from "../../src/telemetry/call-watch.ts";
@@ -43,7 +44,17 @@ export function environmentOf(executor: Executor, observer: Observer = silentObs
     throw new Error("there are no figures here");
   };
   const gate = new CallGate();
-  return { executor, observer, clock, random, gate, statistics: nothing, watch: unwatched, metrics: nothing };
+  return {
+    executor,
+    observer,
+    clock,
+    random,
+    gate,
+    replyRooms: new ReplyRooms(),
+    statistics: nothing,
+    watch: unwatched,
+    metrics: nothing,
+  };
 }
 
 /** A server over any executor. */

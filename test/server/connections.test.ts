@@ -103,3 +103,26 @@ test("a connection holds no more than 64 MiB of requests that aren't finished, a
   t.is((await call(clientOf(t, socket), HealthService.check, { service: "" })).status, 1);
   session.destroy();
 });
+
+test("two hundred answers of a megabyte that nobody reads take little memory, and others are served", async (t) => {
+  const socket = await socketOf(t);
+  const client = clientOf(t, socket);
+  await call(client, DatabaseServiceService.createDatabase, { database: "d" });
+  const json = JSON.stringify("x".repeat(mebibyte));
+  await call(
+    client,
+    DocumentServiceService.createDocument,
+    CreateDocumentRequest.create({ database: "d", id: 1n, json }),
+  );
+  const request = GetDocumentRequest.create({ database: "d", id: 1n });
+  const session = await rawSession(socket);
+  const before = process.memoryUsage.rss();
+  const streams = Array.from({ length: 200 }, () => rawStream(session, get));
+  for (const stream of streams) stream.end(framed(GetDocumentRequest.encode(request).finish()));
+  for (let i = 0; i < 50; i++) await call(client, DocumentServiceService.getDocument, request);
+  t.true(process.memoryUsage.rss() - before < 150 * mebibyte);
+  // Read at last, all of them are answered.
+  const answers = await Promise.all(streams.map((stream) => answerOf(stream)));
+  t.true(answers.every(({ resetCode }) => resetCode === 0));
+  session.destroy();
+});
