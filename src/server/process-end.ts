@@ -5,9 +5,10 @@
 import { constants } from "node:os";
 import type { Observer } from "../telemetry/observer.ts";
 
-const endingSignals = ["SIGTERM", "SIGINT"] as const;
+/** SIGHUP says that the terminal has gone: Node.js would end at once. */
+const endingSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-/** Resolves with the first SIGTERM or SIGINT. The second one ends the process with 128 + its number. */
+/** Resolves with the first of these signals. The second one ends the process with 128 + its number. */
 export function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let signals = 0;

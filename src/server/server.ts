@@ -5,6 +5,7 @@
 // health says so, calls in flight end, databases are checkpointed and closed, the lock is released.
 
 import { readFile } from "node:fs/promises";
+import { DocDBError } from "../base/errors.ts";
 import { Engine } from "../engine/engine.ts";
 import { realPlatform } from "../platform/real/real-platform.ts";
 import { CallGate } from "../rpc/call-gate.ts";
@@ -90,7 +91,7 @@ export async function startServer(
       health.setDatabase(database, state);
       if (state === "deleted") calls.databases.forget(database);
     },
-  });
+  }).catch(inWords(options.dataDirectory));
   for (const { database, state } of engine.databases()) health.setDatabase(database, state);
   const { clock, random } = platform;
   const scheduler = new Scheduler(engine, clock, options, background);
@@ -175,4 +176,14 @@ async function inTime(work: Promise<void>, limitMs: number): Promise<boolean> {
   const ended = await Promise.race([work.then(() => true), late]);
   clearTimeout(timer);
   return ended;
+}
+
+/** What the file system refused, in words that name the setting. Other errors stay what they are. */
+function inWords(dataDirectory: string): (error: unknown) => never {
+  return (error) => {
+    const refused = error instanceof Error && !(error instanceof DocDBError) && "syscall" in error;
+    if (!refused) throw error;
+    const message = `The data directory ${dataDirectory} can't be used: ${error.message}.`;
+    throw new DocDBError("INVALID_SETTING", message, { cause: error });
+  };
 }

@@ -123,6 +123,6 @@ test("two hundred answers of a megabyte that nobody reads take little memory, an
   t.true(process.memoryUsage.rss() - before < 150 * mebibyte);
   // Read at last, all of them are answered.
   const answers = await Promise.all(streams.map((stream) => answerOf(stream)));
-  t.true(answers.every(({ resetCode }) => resetCode === 0));
+  t.true(answers.every(({ status }) => status === 0));
   session.destroy();
 });

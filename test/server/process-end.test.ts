@@ -34,6 +34,7 @@ const waits = `
 test("a second signal ends the process at once, with the code of that signal", async (t) => {
   t.is((await run(waits, ["SIGTERM", "SIGTERM"])).exitCode, 143);
   t.is((await run(waits, ["SIGTERM", "SIGINT"])).exitCode, 130);
+  t.is((await run(waits, ["SIGHUP", "SIGHUP"])).exitCode, 129);
 });
 
 test("an exception that nobody caught is logged and ends the process with 1", async (t) => {

@@ -53,13 +53,15 @@ test("it says in one line where it listens, and SIGTERM ends it with 0", async (
   t.false(existsSync(socket));
 });
 
-test("SIGINT ends it with 0 too", async (t) => {
-  const directory = await temporaryDirectory(t);
-  const server = serve(t, ["--data-dir", directory, "--socket", join(directory, "s")]);
-  await server.listening;
-  server.process.kill("SIGINT");
-  t.is((await server.ended).code, 0);
-});
+for (const signal of ["SIGINT", "SIGHUP"] as const) {
+  test(`${signal} ends it with 0 too`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    const server = serve(t, ["--data-dir", directory, "--socket", join(directory, "s")]);
+    await server.listening;
+    server.process.kill(signal);
+    t.is((await server.ended).code, 0);
+  });
+}
 
 test("after a SIGKILL the next one replaces the socket that was left", async (t) => {
   const directory = await temporaryDirectory(t);
@@ -94,6 +96,10 @@ test("one that can't start ends with 1 and one clear line", async (t) => {
   const ended = await serve(t, ["--data-dir", directory, "--socket", join(directory, "none", "s")]).ended;
   t.is(ended.code, 1);
   t.regex(ended.stderr, /^docdb: can't start: The socket's directory \S+ doesn't exist: create it first\.\n$/);
+  const socket = join(directory, "s");
+  const file = await serve(t, ["--data-dir", import.meta.filename, "--socket", socket]).ended;
+  t.is(file.code, 1);
+  t.regex(file.stderr, /^docdb: can't start: The data directory \S+ can't be used: EEXIST: [^\n]+\.\n$/);
 });
 
 const badFlags: Readonly<Record<string, readonly string[]>> = {
