@@ -132,9 +132,9 @@ export class DatabasePool {
     }
   }
 
-  /** A database may have become idle. */
-  released(): void {
-    if (this.#waiting.length > 0) this.#next();
+  /** Somebody has ended a use of a database: it may give way now. */
+  released(resident: Resident): void {
+    if (this.#waiting.length > 0 && resident.occupation === "idle") this.#next();
   }
 
   /** Ends the wait of a database for its place, if it waits. */
@@ -201,7 +201,7 @@ export class DatabasePool {
       this.#givingWay.add(givesWay);
       void givesWay.giveWay().finally(() => {
         this.#givingWay.delete(givesWay);
-        this.released();
+        this.#next();
       });
     }
   }

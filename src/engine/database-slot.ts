@@ -108,7 +108,7 @@ export class DatabaseSlot implements Resident {
       if (long) this.#longUsers--;
       this.#users--;
       if (this.#users === 0) this.#onIdle?.();
-      this.#host.pool.released();
+      this.#host.pool.released(this);
     }
   }
 
@@ -139,6 +139,12 @@ export class DatabaseSlot implements Resident {
   /** Asks work of the open database that may take long to end soon. */
   stopLongWork(): void {
     this.#database?.stopLongWork();
+  }
+
+  /** Ends a snapshot; nothing happens when it has ended already. */
+  closeSnapshot(handle: string): void {
+    this.#database?.snapshots.close(handle);
+    this.#host.pool.released(this);
   }
 
   /** Tells the listener the present state. */

@@ -161,8 +161,7 @@ export class Engine implements Executor {
       case "listDatabases":
         return Promise.resolve(this.#list(command.after, command.pageSize));
       case "closeSnapshot":
-        this.#slots.get(command.database.toLowerCase())?.opened?.snapshots.close(command.snapshot);
-        this.#shared.pool.released();
+        this.#slots.get(command.database.toLowerCase())?.closeSnapshot(command.snapshot);
         return Promise.resolve({});
       default: {
         const run = (database: Database): Promise<Result> => runInDatabase(database, command, this.#clock, context);
