@@ -6,6 +6,8 @@ import { Status } from "../../gen/google/rpc/status.ts";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { DocumentRecord, Outcome } from "../engine/commands.ts";
+import type { Turn } from "../platform/turn.ts";
+import { mapInTurns } from "./long-messages.ts";
 import { zeroId } from "./mutations.ts";
 import { rpcStatusOf } from "./status.ts";
 import { timestampOf } from "./times.ts";
@@ -20,14 +22,15 @@ const tooLarge = rpcStatusOf(
 const tooLargeBytes = overheadBytes + Status.encode(tooLarge).finish().length;
 
 /** One result for each id, in order. `outcomes` has one for each id that isn't 0. */
-export function batchGetResults(
+export async function batchGetResults(
   ids: readonly bigint[],
   outcomes: readonly Outcome<DocumentRecord>[],
+  turn: Turn,
   presentableError: (error: Error) => DocDBError,
-): BatchGetResult[] {
+): Promise<BatchGetResult[]> {
   let roomBytes = limits.messageBytes - ids.length * tooLargeBytes;
   let next = 0;
-  return ids.map((id) => {
+  return await mapInTurns(ids, turn, (id): BatchGetResult => {
     const outcome = id === 0n ? { ok: false as const, error: zeroId() } : outcomes[next++];
     const { result, bytes } = resultOf(outcome as Outcome<DocumentRecord>, presentableError);
     const extraBytes = Math.max(0, bytes - tooLargeBytes);

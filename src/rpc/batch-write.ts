@@ -5,7 +5,9 @@ import type { BatchWriteRequest, DocumentStamp as WireStamp, WriteResult } from 
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { DocumentStamp, Outcome, WriteOperation } from "../engine/commands.ts";
+import type { Turn } from "../platform/turn.ts";
 import type { CallContext } from "./call-context.ts";
+import { mapInTurns } from "./long-messages.ts";
 import { batchOperation } from "./mutations.ts";
 import { rpcStatusOf } from "./status.ts";
 import { timestampOf } from "./times.ts";
@@ -18,9 +20,12 @@ export interface BatchTarget {
 }
 
 /** The operations of a request, each alone. TOO_MANY_OPERATIONS. */
-export function batchOperations({ operations }: BatchWriteRequest): Outcome<WriteOperation>[] {
+export async function batchOperations(
+  { operations }: BatchWriteRequest,
+  turn: Turn,
+): Promise<Outcome<WriteOperation>[]> {
   checkBatchSize(operations.length, "operations");
-  return operations.map((operation) => {
+  return await mapInTurns(operations, turn, (operation): Outcome<WriteOperation> => {
     try {
       return { ok: true, value: batchOperation(operation) };
     } catch (error) {
@@ -35,13 +40,14 @@ export async function writeAtomic(
   target: BatchTarget,
   parsed: readonly Outcome<WriteOperation>[],
   context: CallContext,
+  turn: Turn,
 ): Promise<WriteResult[]> {
   const operations = parsed.map((outcome, index) => {
     if (outcome.ok) return outcome.value;
     throw atIndex(outcome.error as DocDBError, index);
   });
   const { outcomes } = await context.execute({ op: "batchWrite", ...target, operations, atomic: true });
-  return outcomes.map((outcome) => {
+  return await mapInTurns(outcomes, turn, (outcome): WriteResult => {
     if (!outcome.ok) throw outcome.error;
     return { result: { $case: "document", value: stampOnWire(outcome.value) } };
   });
@@ -52,12 +58,13 @@ export async function writeEach(
   target: BatchTarget,
   parsed: readonly Outcome<WriteOperation>[],
   context: CallContext,
+  turn: Turn,
   presentableError: (error: Error) => DocDBError,
 ): Promise<WriteResult[]> {
   const operations = parsed.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
   const { outcomes } = await context.execute({ op: "batchWrite", ...target, operations, atomic: false });
   let next = 0;
-  return parsed.map((asked) => {
+  return await mapInTurns(parsed, turn, (asked): WriteResult => {
     const outcome = (asked.ok ? outcomes[next++] : asked) as Outcome<DocumentStamp>;
     if (outcome.ok) return { result: { $case: "document", value: stampOnWire(outcome.value) } };
     return { result: { $case: "error", value: rpcStatusOf(presentableError(outcome.error)) } };

@@ -4,6 +4,7 @@
 import { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
 import { limits } from "../base/limits.ts";
 import { defaultCollection, type WriteOperation } from "../engine/commands.ts";
+import { Turn } from "../platform/turn.ts";
 import { batchGetResults, documentOnWire } from "./batch-get.ts";
 import { batchOperations, checkBatchSize, stampOnWire, writeAtomic, writeEach } from "./batch-write.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
@@ -47,6 +48,7 @@ export const documentServiceDefinition: Omit<Generated, "pipeline"> & {
 type DocumentHandlers = Handlers<typeof documentServiceDefinition>;
 
 export function documentService(environment: CallEnvironment): DocumentHandlers {
+  const turn = new Turn(environment.clock);
   const handlers: Omit<DocumentHandlers, "pipeline"> = {
     async createDocument(request, context) {
       return await write(request, createOperation(request), context);
@@ -77,16 +79,16 @@ export function documentService(environment: CallEnvironment): DocumentHandlers 
       const transaction = transactionOf(transactionId);
       const { outcomes } = await context.execute({ op: "batchGetDocuments", database, collection, ids, transaction });
       const known = (error: Error) => presentableResult(environment, "BatchGetDocuments", error);
-      return { results: batchGetResults(asked, outcomes, known) };
+      return { results: await batchGetResults(asked, outcomes, turn, known) };
     },
 
     async batchWrite(request, context) {
       const { database, atomic } = request;
       const target = { database, transaction: transactionOf(request.transactionId), requestId: requestIdOf(request) };
-      const operations = batchOperations(request);
-      if (atomic) return { results: await writeAtomic(target, operations, context) };
+      const operations = await batchOperations(request, turn);
+      if (atomic) return { results: await writeAtomic(target, operations, context, turn) };
       const known = (error: Error) => presentableResult(environment, "BatchWrite", error);
-      return { results: await writeEach(target, operations, context, known) };
+      return { results: await writeEach(target, operations, context, turn, known) };
     },
 
     async listDocuments({ database, collection, transactionId, ...request }, context) {

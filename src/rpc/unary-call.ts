@@ -2,10 +2,12 @@
 
 import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { DocDBError } from "../base/errors.ts";
+import { Turn } from "../platform/turn.ts";
 import { type CallContext, type CallEnvironment, RunningCall } from "./call-context.ts";
 import type { CallKind } from "./call-gate.ts";
 import { noteFailure, presentable } from "./defects.ts";
-import { decodeRequest, encodeResponse, type Method } from "./method.ts";
+import { isLongRequest, isLongResponse } from "./long-messages.ts";
+import { decodeLongRequest, decodeRequest, encodeResponse, encodeResponseInTurns, type Method } from "./method.ts";
 import { carrierOf, operationOf } from "./operation.ts";
 import { needsRoom } from "./reply-room.ts";
 import { grpcStatusOf } from "./status.ts";
@@ -22,6 +24,7 @@ export function unaryCall<Request, Response>(
 ): handleUnaryCall<Buffer, Buffer> {
   const operation = operationOf(environment, method);
   const large = needsRoom(method.path);
+  const turn = new Turn(environment.clock);
   return (call, callback) => {
     const fail = (error: DocDBError): void => {
       noteFailure(environment, method.path, error, context.trace);
@@ -39,10 +42,16 @@ export function unaryCall<Request, Response>(
         context.begin(call.getDeadline(), kind);
         const waiting = place?.enter(context.signal);
         if (waiting !== undefined) await waiting;
-        const response = encodeResponse(method, await handler(decodeRequest(method, call.request), context));
+        const request = isLongRequest(call.request)
+          ? await decodeLongRequest(method, call.request, turn)
+          : decodeRequest(method, call.request);
+        const response = await handler(request, context);
+        const bytes = isLongResponse(response)
+          ? await encodeResponseInTurns(method, response, turn)
+          : encodeResponse(method, response);
         const answering = context.end();
-        place?.answered(answering ? response.length : 0);
-        if (answering) callback(null, response);
+        place?.answered(answering ? bytes.length : 0);
+        if (answering) callback(null, bytes);
       } catch (error) {
         place?.answered(0);
         const known = context.explain(presentable(environment, method.path, error, context.trace));
