@@ -108,9 +108,14 @@ export class MemoryAccount {
 
   /** Makes sure that so many bytes more fit, here and above. MEMORY_LIMIT. */
   admit(bytes: number): void {
+    this.admitHere(bytes);
+    this.#parent?.admit(bytes);
+  }
+
+  /** Like `admit`, by the limit of this account alone. MEMORY_LIMIT. */
+  admitHere(bytes: number): void {
     if (this.freeBytes < bytes) this.giveWay?.(bytes - this.freeBytes);
     if (this.freeBytes < bytes) throw this.#refusal(bytes);
-    this.#parent?.admit(bytes);
   }
 
   /** Bytes held here and below by what they are used for. */

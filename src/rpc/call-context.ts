@@ -25,6 +25,7 @@ import type { CommandTrace } from "../telemetry/operation-times.ts";
 import type { Carrier } from "../telemetry/tracer.ts";
 import type { ReplyRooms } from "./reply-room.ts";
 import type { Statistics } from "./server-figures.ts";
+import type { CallMemory } from "./call-memory.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
 
 /** What calls need of the server. */
@@ -35,6 +36,7 @@ export interface CallEnvironment {
   readonly random: Randomness;
   readonly gate: CallGate;
   readonly replyRooms: ReplyRooms;
+  readonly memory: CallMemory;
   readonly statistics: Statistics;
   /** Told of every call, for metrics, traces and the log of slow operations. */
   readonly watch: CallWatch;

@@ -6,11 +6,13 @@
 // 2. All streams together hold at most `totalCalls` calls and `totalBytes` bytes, but for a few that each may hold, so
 //    that none is kept waiting by others that hold much: memory under overload doesn't grow with what each may have.
 
+import { MemoryAccount } from "../base/memory-account.ts";
+
 /** Calls that a stream may hold; those behind them stay in their message. */
 const maxCalls = 1_024;
 /** Bytes of requests that a stream may hold before no further message is read. */
 const maxBytes = 4 * 1024 * 1024;
-/** Calls that all streams may hold together, and their bytes. */
+/** Calls that all streams may hold together, and their bytes; half of what calls may hold when that is less. */
 const totalCalls = 16_384;
 const totalBytes = 64 * 1024 * 1024;
 /** Calls that a stream may hold whatever others do; one when their bytes are the trouble. */
@@ -23,14 +25,29 @@ const [mostPatienceMs, leastPatienceMs] = [2_000, 50];
 
 /** What all streams of a server hold. */
 export class HeldTotal {
+  readonly #memory: MemoryAccount;
+  readonly totalBytes: number;
   calls = 0;
   bytes = 0;
   /** Calls that were held and aren't any more, since the start. */
   ended = 0;
 
+  /** `memory` is that of all calls. */
+  constructor(memory: MemoryAccount = new MemoryAccount()) {
+    this.#memory = memory;
+    this.totalBytes = Math.min(totalBytes, memory.limitBytes === 0 ? totalBytes : memory.limitBytes / 2);
+  }
+
+  /** `calls` and their bytes come, or go. */
+  add(calls: number, bytes: number): void {
+    this.calls += calls;
+    this.bytes += bytes;
+    this.#memory.charge(bytes);
+  }
+
   /** Whether they hold all that they may. */
   get isFull(): boolean {
-    return this.calls >= totalCalls || this.bytes >= totalBytes;
+    return this.calls >= totalCalls || this.bytes >= this.totalBytes;
   }
 }
 
@@ -52,9 +69,9 @@ export class HeldCalls {
   /** Whether one more call may be taken out of its message. */
   get mayTake(): boolean {
     if (this.#calls === 0) return true;
-    const { calls, bytes } = this.#total;
+    const { calls, bytes, totalBytes: most } = this.#total;
     if (this.#calls >= leastCalls && calls >= totalCalls) return false;
-    return this.#calls < maxCalls && bytes < totalBytes;
+    return this.#calls < maxCalls && bytes < most;
   }
 
   /** Whether it is what all streams hold that keeps this one from taking a call. */
@@ -86,8 +103,7 @@ export class HeldCalls {
     this.#calls += calls;
     this.#bytes += bytes;
     if (this.#ended) return;
-    this.#total.calls += calls;
-    this.#total.bytes += bytes;
+    this.#total.add(calls, bytes);
     if (calls < 0) this.#total.ended -= calls;
   }
 
@@ -95,7 +111,6 @@ export class HeldCalls {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#total.calls -= this.#calls;
-    this.#total.bytes -= this.#bytes;
+    this.#total.add(-this.#calls, -this.#bytes);
   }
 }

@@ -11,6 +11,7 @@ import type { Clock } from "../platform/platform.ts";
 import { FairQueues } from "../scheduler/fair-queues.ts";
 import { Refusals } from "../scheduler/refusals.ts";
 import { TurnBudget } from "../scheduler/turn-budget.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import { HeldTotal } from "./held-calls.ts";
 import type { Response } from "./pipeline-encoding.ts";
 import { errorResponse } from "./pipeline-errors.ts";
@@ -30,7 +31,7 @@ const lookMs = 50;
 
 export class PipelineTurns {
   /** What all pipelines hold. */
-  readonly held: HeldTotal = new HeldTotal();
+  readonly held: HeldTotal;
   readonly #refusals: Refusals;
   readonly #onRefusal: (error: DocDBError) => void;
   readonly #clock: Clock;
@@ -44,8 +45,9 @@ export class PipelineTurns {
   #refusal: { readonly error: DocDBError; readonly reply: Response } | undefined;
   #running = false;
 
-  /** `onRefusal` is told of each call for which there was no room. */
-  constructor(clock: Clock, onRefusal: (error: DocDBError) => void) {
+  /** `onRefusal` is told of each call for which there was no room; `memory` is that of all calls. */
+  constructor(clock: Clock, onRefusal: (error: DocDBError) => void, memory: MemoryAccount) {
+    this.held = new HeldTotal(memory);
     this.#clock = clock;
     this.#onRefusal = onRefusal;
     this.#refusals = new Refusals(clock);

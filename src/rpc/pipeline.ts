@@ -1,6 +1,7 @@
 // DocumentService.Pipeline: many calls on one stream, each run by the handler of the unary RPC of its name.
 
 import { DocumentServiceService } from "../../gen/wire/docdb/v1/document.ts";
+import type { DocDBError } from "../base/errors.ts";
 import type { OperationMeter } from "../telemetry/call-meters.ts";
 import type { CallEnvironment } from "./call-context.ts";
 import { noteFailure } from "./defects.ts";
@@ -19,7 +20,8 @@ export function pipelineOf(
   environment: CallEnvironment,
   handlers: PipelinedHandlers,
 ): BidiStreamHandler<Buffer, Buffer> {
-  const turns = new PipelineTurns(environment.clock, (error) => noteFailure(environment, "Pipeline", error));
+  const noteRefusal = (error: DocDBError): void => noteFailure(environment, "Pipeline", error);
+  const turns = new PipelineTurns(environment.clock, noteRefusal, environment.memory.account);
   const rpcs = rpcsOf(environment, handlers);
   return async function* pipeline(messages, context): AsyncGenerator<Buffer> {
     const session = new PipelineSession(environment, context, turns, rpcs);

@@ -49,9 +49,13 @@ export function unaryCall<Request, Response>(
         const bytes = isLongResponse(response)
           ? await encodeResponseInTurns(method, response, turn)
           : encodeResponse(method, response);
+        // What has changed something must be answered.
+        if (large) environment.memory.admitReply(bytes.length);
         const answering = context.end();
         place?.answered(answering ? bytes.length : 0);
-        if (answering) callback(null, bytes);
+        if (!answering) return;
+        call.once("cancelled", environment.memory.holdReply(bytes.length));
+        callback(null, bytes);
       } catch (error) {
         place?.answered(0);
         const known = context.explain(presentable(environment, method.path, error, context.trace));

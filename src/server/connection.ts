@@ -8,21 +8,12 @@
 
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { MemoryAccount } from "../base/memory-account.ts";
+import { smallMessageBytes } from "../rpc/call-memory.ts";
 import { MessageMeter } from "./message-meter.ts";
 
-/** Bytes of requests that one connection, and all together, may hold. */
-export interface RequestBounds {
-  readonly connectionBytes: number;
-  readonly totalBytes: number;
-}
-
-/** Requests below this size are let in whatever others hold. */
-const smallBytes = 64 * 1024;
-
-/** What all connections hold together. */
-export class HeldBytes {
-  bytes = 0;
-}
+/** Bytes of requests that one connection may hold: twice the largest message. */
+const connectionBytes = 64 * 1024 * 1024;
 
 interface TendedStream {
   readonly meter: MessageMeter;
@@ -36,16 +27,15 @@ export class Connection {
   /** What gRPC calls the peer. */
   readonly name: string;
   readonly socket: Socket;
-  readonly #bounds: RequestBounds;
-  readonly #total: HeldBytes;
+  readonly #memory: MemoryAccount;
   readonly #streams = new Map<ServerHttp2Stream, TendedStream>();
   #heldBytes = 0;
 
-  constructor(name: string, socket: Socket, bounds: RequestBounds, total: HeldBytes) {
+  /** `memory` is that of all calls. */
+  constructor(name: string, socket: Socket, memory: MemoryAccount) {
     this.name = name;
     this.socket = socket;
-    this.#bounds = bounds;
-    this.#total = total;
+    this.#memory = memory;
   }
 
   /** Streams that are open. */
@@ -93,14 +83,13 @@ export class Connection {
     const before = meter.held;
     meter.take(chunk);
     this.#hold(meter.held - before);
-    if (meter.held <= smallBytes) return;
-    const { connectionBytes, totalBytes } = this.#bounds;
-    if (this.#heldBytes > connectionBytes || this.#total.bytes > totalBytes) process.nextTick(reset, stream);
+    if (meter.held <= smallMessageBytes) return;
+    if (this.#heldBytes > connectionBytes || this.#memory.freeBytes < 0) process.nextTick(reset, stream);
   }
 
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
-    this.#total.bytes += bytes;
+    this.#memory.charge(bytes);
   }
 }
 

@@ -9,8 +9,9 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import type { Observer } from "../telemetry/observer.ts";
-import { Connection, HeldBytes, type RequestBounds } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { dropEndlessTimeout, onNewStream, resetWhenAnswered } from "./http2-streams.ts";
 
 export interface ConnectionLimits {
@@ -30,8 +31,6 @@ const looksInTime = 20;
 const looksATurn = 50;
 /** How long a connection that was refused gets to read why. */
 const refusalMs = 1_000;
-/** Bytes of requests held: twice the largest message for one connection, and what a server can spare for all. */
-const bounds: RequestBounds = { connectionBytes: 64 * 1024 * 1024, totalBytes: 256 * 1024 * 1024 };
 
 /** Connections of this process are numbered. */
 let lastConnection = 0;
@@ -42,14 +41,21 @@ export class Connections {
   /** Paths of the methods that take a stream of requests. */
   readonly #streamingPaths: ReadonlySet<string>;
   readonly #open = new Map<string, Connection>();
-  readonly #total = new HeldBytes();
+  readonly #memory: MemoryAccount;
   readonly #stopListening: () => void;
   readonly #timer: NodeJS.Timeout;
   #looking = false;
 
-  constructor(limits: ConnectionLimits, streamingPaths: ReadonlySet<string>, observer: Observer) {
+  /** `memory` is that of all calls. */
+  constructor(
+    limits: ConnectionLimits,
+    streamingPaths: ReadonlySet<string>,
+    observer: Observer,
+    memory: MemoryAccount,
+  ) {
     this.#limits = limits;
     this.#observer = observer;
+    this.#memory = memory;
     this.#streamingPaths = streamingPaths;
     this.#stopListening = onNewStream((stream, headers) => this.#onStream(stream, headers));
     this.#timer = setInterval(() => void this.#look(), limits.slowClientMs / looksInTime).unref();
@@ -71,7 +77,7 @@ export class Connections {
     // A Unix socket's peer has no address, by which to know its calls and streams.
     const name = `unix:${++lastConnection}`;
     Object.defineProperty(socket, "remoteAddress", { value: name });
-    this.#open.set(name, new Connection(name, socket, bounds, this.#total));
+    this.#open.set(name, new Connection(name, socket, this.#memory));
     const greeted = setTimeout(() => {
       if (socket.bytesRead < greetingBytes) socket.destroy();
     }, greetingMs);

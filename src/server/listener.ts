@@ -6,6 +6,7 @@ import { createServer, type Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import type { MemoryAccount } from "../base/memory-account.ts";
 import { streamingPaths } from "../rpc/services.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { type ConnectionLimits, Connections } from "./connections.ts";
@@ -35,7 +36,8 @@ export class Listener {
   readonly #connections: Connections;
   #socketFile: SocketFile | undefined;
 
-  constructor(options: ListenerOptions, observer: Observer) {
+  /** `memory` is that of all calls. */
+  constructor(options: ListenerOptions, observer: Observer, memory: MemoryAccount) {
     this.#options = options;
     this.grpc = new Server({
       "grpc.max_receive_message_length": limits.messageBytes,
@@ -46,7 +48,7 @@ export class Listener {
       "grpc.enable_channelz": 0,
     });
     const injector = this.grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#connections = new Connections(options, streamingPaths, observer);
+    this.#connections = new Connections(options, streamingPaths, observer, memory);
     this.#net = createServer((connection) => {
       if (this.#connections.accept(connection)) injector.injectConnection(connection);
     });

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { DocDBError } from "../base/errors.ts";
 import { Engine } from "../engine/engine.ts";
 import { realPlatform } from "../platform/real/real-platform.ts";
+import { CallMemory } from "../rpc/call-memory.ts";
 import { CallGate } from "../rpc/call-gate.ts";
 import { metricsText, type TextFormat } from "../observability/exposition.ts";
 import { metricsOf } from "../observability/metrics.ts";
@@ -96,7 +97,8 @@ export async function startServer(
   const { clock, random } = platform;
   const scheduler = new Scheduler(engine, clock, options, background);
   const gate = new CallGate();
-  const listener = new Listener({ ...options, inherited }, observer);
+  const memory = new CallMemory(engine.memory);
+  const listener = new Listener({ ...options, inherited }, observer, memory.account);
   const ownProcess = new ProcessStatistics(options.dataDirectory);
   const statistics = (database: string): ServerFigures => ({
     process: ownProcess.figures(listener.connections),
@@ -123,6 +125,7 @@ export async function startServer(
     random,
     gate,
     replyRooms: new ReplyRooms(),
+    memory,
     statistics,
     watch,
     metrics: () => metrics("prometheus"),

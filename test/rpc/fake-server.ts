@@ -4,11 +4,13 @@
 import { join } from "node:path";
 import type { Client } from "@grpc/grpc-js";
 import type { ExecutionContext as TestContext } from "ava";
+import { MemoryAccount } from "../../src/base/memory-account.ts";
 import type { Command, CommandName, ExecutionContext, Executor, Result } from "../../src/engine/commands.ts";
 import { asCommand } from "../../src/engine/commands.ts";
 import { realPlatform } from "../../src/platform/real/real-platform.ts";
 import type { CallEnvironment } from "../../src/rpc/call-context.ts";
 import { Log } from "../../src/observability/log.ts";
+import { CallMemory } from "../../src/rpc/call-memory.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
 import { HealthBoard } from "../../src/rpc/health-board.ts";
 import { ReplyRooms } from "../../src/rpc/reply-room.ts";
@@ -51,6 +53,7 @@ export function environmentOf(executor: Executor, observer: Observer = silentObs
     random,
     gate,
     replyRooms: new ReplyRooms(),
+    memory: new CallMemory(new MemoryAccount()),
     statistics: nothing,
     watch: unwatched,
     metrics: nothing,
@@ -62,11 +65,12 @@ export async function serverOver(t: TestContext, executor: Executor): Promise<Fa
   const socket = join(await temporaryDirectory(t), "s");
   const [health, logged] = [new HealthBoard(docdbServices), new Array<string>()];
   const observer = new Log("debug", { write: (line) => void logged.push(line) });
+  const environment = environmentOf(executor, observer);
   const listener = new Listener(
     { socket, maxConnections: 10, maxConcurrentStreams: 100, greetingMs: 10_000, slowClientMs: 60_000 },
     observer,
+    environment.memory.account,
   );
-  const environment = environmentOf(executor, observer);
   const { gate } = environment;
   addServices(listener.grpc, environment, health, () => Promise.reject(new Error("no descriptors here")));
   await listener.listen();
