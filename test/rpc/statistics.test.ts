@@ -50,7 +50,7 @@ test("the server tells of its process, its settings and its limits", async (t) =
   t.deepEqual([scheduler?.slots, scheduler?.slotsBusy, scheduler?.queued], [4, 0, 0]);
   t.is(scheduler?.queueLimit, 16_384);
   t.is(scheduler?.backgroundShare, 0.25);
-  t.is(memory?.usedBytes, 0n);
+  t.is(memory?.usedBytes, memory?.callBytes, "but for this call nothing is held");
   t.is(fsyncMode, FsyncMode.GROUP);
   t.is(told?.documentBytes, BigInt(limits.documentBytes));
   t.is(told?.batchOperations, limits.batchOperations);
