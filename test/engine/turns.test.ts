@@ -68,7 +68,7 @@ const kinds: readonly Kind[] = [
     name: "an atomic batch of updates under a snapshot, in order of ids",
     work: async (run) => {
       const { snapshot } = await run({ op: "openSnapshot", database });
-      await run({ op: "batchWrite", database, operations: updates(many / 2), atomic: true });
+      await run({ op: "batchWrite", database, operations: updates(Math.floor(many / 2)), atomic: true });
       await run({ op: "closeSnapshot", database, snapshot });
     },
   },
