@@ -2,7 +2,7 @@
 
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { callRpcs, fails, rpcs } from "./every-rpc.ts";
+import { callRpcs, rpcs } from "./every-rpc.ts";
 import { type JsonCaller, type JsonFailure, messagesIn, told } from "./json-call.ts";
 import type { Bench } from "./bench.ts";
 
@@ -17,10 +17,8 @@ export async function tryGrpcurl(bench: Bench): Promise<void> {
   await bench.check("grpcurl describes DocumentService", () => describeDocuments(bench, command));
   await bench.check("grpcurl asks for the server's health", () => askHealth(bench, command));
   await bench.check("grpcurl calls every RPC without .proto files", async () => {
-    const call = grpcurlCaller(bench, command);
-    const rest = await callRpcs(call);
-    for (const rpc of rest) await fails(call, rpc, {}, "NOT_IMPLEMENTED");
-    return `${rpcs.length - rest.length} RPCs answer, ${rest.length} say NOT_IMPLEMENTED`;
+    await callRpcs(grpcurlCaller(bench, command));
+    return `${rpcs.length} RPCs answer`;
   });
 }
 
