@@ -59,12 +59,13 @@ export class PageReader {
     await turn.pause();
     const order = await this.#store.orderOf(collection, turn);
     return await this.#store.reading(async () => {
+      await turn.pause();
       let found = this.#find(order, collection, bounds, snapshot);
       while (found.wanted.length === 0 && found.next !== undefined) {
         await turn.pause();
         found = this.#find(order, collection, { ...bounds, from: found.next }, snapshot);
       }
-      return await this.#documentsOf(collection, found, bounds.reverse, context);
+      return await this.#documentsOf(collection, found, bounds.reverse, turn, context);
     }, snapshot);
   }
 
@@ -101,10 +102,12 @@ export class PageReader {
     collection: Collection,
     { wanted, next }: Found,
     reverse: boolean,
+    turn: Turn,
     context: ExecutionContext | undefined,
   ): Promise<ScanPage> {
     const items: DocumentRecord[] = [];
     const results = await this.#store.readMany(collection, wanted, context);
+    await turn.pause();
     for (const [i, result] of results.entries()) {
       const { low, high } = wanted[i] as Wanted;
       const id = idOf(low, high);

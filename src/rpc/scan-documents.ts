@@ -11,6 +11,7 @@ import {
 import { DocDBError } from "../base/errors.ts";
 import { defaultCollection, type DocumentRecord, type ScanPage, type SnapshotHandle } from "../engine/commands.ts";
 import { beyond, firstId } from "../engine/page-reader.ts";
+import { Turn } from "../platform/turn.ts";
 import { documentOnWire } from "./batch-get.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
@@ -49,12 +50,14 @@ export async function* scanDocuments(
     const resumeToken = pageToken(scope, cursorAt({ from: behind, reverse }));
     return { documents: items.map(documentOnWire), resumeToken, version: BigInt(version) };
   };
+  const turn = new Turn(environment.clock);
   try {
     let sent = false;
     // What a transaction reads counts as read by it, so nothing is read in it that nobody may want.
     for await (const { items, failure } of pagesFrom(from, read, transaction === undefined)) {
       const last = items.at(-1);
       // Not from the next page's start, which passes over documents that only newer versions have.
+      await turn.pause();
       if (last !== undefined) yield message(items, beyond(last.id, reverse));
       sent ||= last !== undefined;
       if (failure === undefined) continue;
