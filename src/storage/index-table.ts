@@ -1,12 +1,20 @@
 // The index of one collection: 256 shards by `id % 256`. Sharding bounds the pause of one growth step to 1/256 of the
-// table. An empty table has no shards at all, because there may be thousands of empty collections.
+// table, and no two shards grow at the same load, because ids in a row fill all of them at the same time. An empty
+// table has no shards at all, because there may be thousands of empty collections.
 
 import { MemoryAccount } from "../base/memory-account.ts";
-import { type IndexEntry, IndexShard } from "./index-shard.ts";
+import { type IndexEntry, IndexShard, maxLoad } from "./index-shard.ts";
 
 export const shardCount = 256;
 /** Bytes of memory that a shard takes beside its slots, about. */
 const shardObjectBytes = 300;
+/** The part of the greatest load over which the shards' growth is spread. */
+const growthSpread = 0.06;
+
+/** The load at which a shard grows. */
+function growsAt(number: number): number {
+  return maxLoad * (1 - (growthSpread * number) / shardCount);
+}
 
 export class IndexTable {
   #shards: readonly IndexShard[] = [];
@@ -21,7 +29,7 @@ export class IndexTable {
   /** The shard with this number, in [0, shardCount). */
   shard(number: number): IndexShard {
     if (this.#shards.length === 0) {
-      this.#shards = Array.from({ length: shardCount }, () => new IndexShard(this.memory));
+      this.#shards = Array.from({ length: shardCount }, (_, i) => new IndexShard(this.memory, growsAt(i)));
       this.memory.charge(shardCount * shardObjectBytes);
     }
     return this.#shards[number & (shardCount - 1)] as IndexShard;

@@ -12,7 +12,7 @@ import type { IdOrder } from "./id-order.ts";
 import type { IndexTable } from "./index-table.ts";
 
 /** Noted changes that are judged between two looks at the clock. */
-const changesAtOnce = 1_024;
+const changesAtOnce = 500;
 
 /** Which ids belong into the order. */
 export interface FindableIds {
