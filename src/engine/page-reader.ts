@@ -71,6 +71,8 @@ export class PageReader {
 
   #find(order: IdOrder, collection: Collection, bounds: PageBounds, snapshot: Snapshot | undefined): Found {
     const { from, reverse, documents } = bounds;
+    // The ids that only this snapshot saw left the order when it ended: an empty page would look like the end.
+    if (snapshot?.ended !== undefined) throw snapshot.ended;
     const [low, high] = [idLow(from), idHigh(from)];
     const count = Math.min(documents + 1, idsInTurn);
     let ids = reverse ? order.descending(low, high, count) : order.ascending(low, high, count);
