@@ -227,7 +227,7 @@ function detailsOf(metadata: Metadata | undefined): Status | undefined {
 
 function unpack(told: Status): { readonly info: ErrorInfo | undefined; readonly retry: RetryInfo | undefined } {
   const find = (type: string): Uint8Array | undefined =>
-    told.details.find((any) => any.typeUrl.endsWith(`/google.rpc.${type}`))?.value;
+    told.details.find((detail) => detail.typeUrl.endsWith(`/google.rpc.${type}`))?.value;
   const info = find("ErrorInfo");
   const retry = find("RetryInfo");
   return {

@@ -1,5 +1,5 @@
 // The one wrapper for streaming handlers. A handler is an async generator: what it yields is sent, what it throws
-// becomes the status, and it isn't resumed before the client has taken what was sent (back-pressure: a slow reader
+// becomes the status, and it isn't resumed before the connection has taken what was sent (back-pressure: a slow reader
 // costs no memory).
 
 import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
@@ -84,7 +84,9 @@ async function answer<Request, Response>(
     context.begin(call.getDeadline(), kind);
     for await (const response of start(context)) {
       if (context.ended) return;
-      if (!call.write(encodeResponse(method, response))) await drained(call, context.signal);
+      // An interrupted call may say one thing more, but not behind what is still on its way.
+      if (call.writableLength > 0) context.signal.throwIfAborted();
+      await written(call, encodeResponse(method, response), context.signal);
     }
     // A handler may take an interruption for the end of its work; the caller must not.
     context.signal.throwIfAborted();
@@ -95,18 +97,19 @@ async function answer<Request, Response>(
   }
 }
 
-/** Resolves when the client has taken what was written, or will never take it. */
-function drained(call: OutgoingCall, signal: AbortSignal): Promise<void> {
+/**
+ * Hands a message over; resolves when the connection has taken it, or never will. One at a time: what waits inside
+ * grpc-js when a deadline ends the stream is written behind its end, and then the status is never sent.
+ */
+function written(call: OutgoingCall, message: Buffer, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      call.off("drain", done);
       call.off("close", done);
       signal.removeEventListener("abort", done);
       resolve();
     };
-    call.on("drain", done);
     call.on("close", done);
     signal.addEventListener("abort", done);
-    if (signal.aborted) done();
+    call.write(message, done);
   });
 }

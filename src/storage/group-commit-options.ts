@@ -39,7 +39,10 @@ export interface GroupCommitListener {
 export interface Waiting {
   readonly commit: Commit;
   readonly times: OperationTimes | undefined;
+  /** What it adds to the WAL. */
   readonly bytes: number;
+  /** What it holds until it is answered. */
+  readonly memoryBytes: number;
   readonly resolve: () => void;
   readonly reject: (error: DocDBError) => void;
 }

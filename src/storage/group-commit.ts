@@ -112,11 +112,12 @@ export class GroupCommit {
   /** Submits a commit with the next version. Resolves when it is published, rejects when it never will be. */
   submit(commit: Commit, times?: OperationTimes): Promise<void> {
     if (this.#readOnly !== undefined) return Promise.reject(this.#readOnly);
-    this.#pendingMemory.charge(memoryBytesOf(commit));
+    const memoryBytes = memoryBytesOf(commit);
+    this.#pendingMemory.charge(memoryBytes);
     this.#submitted++;
     return new Promise((resolve, reject) => {
       times?.submitted();
-      this.#queue.push({ commit, times, bytes: walBytesOf(commit), resolve, reject });
+      this.#queue.push({ commit, times, bytes: walBytesOf(commit), memoryBytes, resolve, reject });
       this.#start();
     });
   }
@@ -257,7 +258,7 @@ export class GroupCommit {
   async #publish(group: Waiting[], dataBytes: number): Promise<void> {
     let offset = this.#data.current.tail;
     this.#data.current.accept(dataBytes);
-    for (const [i, { commit, bytes, resolve }] of group.entries()) {
+    for (const [i, { commit, bytes, memoryBytes, resolve }] of group.entries()) {
       // What their callers do about it takes longer than publishing them.
       if (i > 0 && i % commitsInTurn === 0) await this.#clock.yield();
       const publishing = this.#listener.publish(commit, offset, bytes);
@@ -265,7 +266,7 @@ export class GroupCommit {
       for (const mutation of commit.mutations) offset += dataBytesOf(mutation);
       this.#lastVersion = commit.version;
       reveal?.();
-      this.#pendingMemory.charge(-memoryBytesOf(commit));
+      this.#pendingMemory.charge(-memoryBytes);
       this.#settled++;
       resolve();
     }
@@ -335,8 +336,8 @@ export class GroupCommit {
     for (const waiting of followers) this.#refuse(waiting, this.#readOnly ?? error);
   }
 
-  #refuse({ commit, reject }: Waiting, error: DocDBError): void {
-    this.#pendingMemory.charge(-memoryBytesOf(commit));
+  #refuse({ memoryBytes, reject }: Waiting, error: DocDBError): void {
+    this.#pendingMemory.charge(-memoryBytes);
     this.#settled++;
     reject(error);
   }

@@ -6,7 +6,7 @@
 //
 // Invariants
 // 1. A slot is empty when its sixth word is 0: no record has length 0.
-// 2. Probing is linear and the load stays at `maxLoad` or below, so that every probe ends.
+// 2. Probing is linear and the load stays at 0.85 or below, so that every probe ends.
 // 3. Entries are never removed one by one; a deletion is an entry too (a tombstone lives until compaction drops them
 //    all).
 
@@ -16,8 +16,7 @@ const wordsPerSlot = 8;
 const deletedFlag = 0x8000_0000;
 const parityFlag = 0x8000_0000;
 const lengthMask = 0x7fff_ffff;
-/** The greatest load of a shard. */
-export const maxLoad = 0.85;
+const maxLoad = 0.85;
 /** Small steps waste little memory: right after one, 0.68 of the slots are full. */
 const growth = 1.25;
 /** Where a table is filled to that was made anew. */
@@ -53,12 +52,12 @@ export class IndexShard {
   #tombstones = 0;
   #liveRecordBytes = 0;
   readonly #memory: MemoryAccount | undefined;
-  readonly #growsAt: number;
+  readonly #early: number;
 
-  /** `memory` is charged with the slots. It grows when its load would pass `growsAt`, at most `maxLoad`. */
-  constructor(memory?: MemoryAccount, growsAt: number = maxLoad) {
+  /** `memory` is charged with the slots. `early`: the part of its slots by which it grows before it must. */
+  constructor(memory?: MemoryAccount, early: number = 0) {
     this.#memory = memory;
-    this.#growsAt = growsAt;
+    this.#early = early;
     this.#words = noWords;
     this.#capacity = 0;
   }
@@ -107,7 +106,10 @@ export class IndexShard {
     const words = this.#words;
     if ((words[base + 5] as number) !== 0) {
       this.#count(base, -1);
-    } else if (this.#live + this.#tombstones + 1 > this.#capacity * this.#growsAt) {
+    } else if (
+      this.#live + this.#tombstones + 1 >
+      this.#capacity * maxLoad - Math.floor(this.#capacity * this.#early)
+    ) {
       this.#resize(Math.ceil(this.#capacity * growth) + 1);
       base = this.#probe(low, high);
     }

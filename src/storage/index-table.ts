@@ -3,18 +3,13 @@
 // table has no shards at all, because there may be thousands of empty collections.
 
 import { MemoryAccount } from "../base/memory-account.ts";
-import { type IndexEntry, IndexShard, maxLoad } from "./index-shard.ts";
+import { type IndexEntry, IndexShard } from "./index-shard.ts";
 
 export const shardCount = 256;
 /** Bytes of memory that a shard takes beside its slots, about. */
 const shardObjectBytes = 300;
-/** The part of the greatest load over which the shards' growth is spread. */
-const growthSpread = 0.06;
-
-/** The load at which a shard grows. */
-function growsAt(number: number): number {
-  return maxLoad * (1 - (growthSpread * number) / shardCount);
-}
+/** The part of a shard's slots over which the growth of all of them is spread. */
+const growthSpread = 0.05;
 
 export class IndexTable {
   #shards: readonly IndexShard[] = [];
@@ -29,7 +24,10 @@ export class IndexTable {
   /** The shard with this number, in [0, shardCount). */
   shard(number: number): IndexShard {
     if (this.#shards.length === 0) {
-      this.#shards = Array.from({ length: shardCount }, (_, i) => new IndexShard(this.memory, growsAt(i)));
+      this.#shards = Array.from(
+        { length: shardCount },
+        (_, i) => new IndexShard(this.memory, (growthSpread * i) / shardCount),
+      );
       this.memory.charge(shardCount * shardObjectBytes);
     }
     return this.#shards[number & (shardCount - 1)] as IndexShard;

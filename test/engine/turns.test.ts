@@ -1,5 +1,5 @@
-// Whatever is asked of the engine, no turn of the event loop is our own for long. On a real disk; the log gives the
-// longest turn of each kind of work. DOCDB_TURN_OPERATIONS=65535 makes batches as large as they may be, and
+// Whatever is asked of the engine, no turn of the event loop is our own for over 10 ms. On a real disk; the log gives
+// the longest turn of each kind of work. DOCDB_TURN_OPERATIONS=65535 makes batches as large as they may be, and
 // DOCDB_TURN_BYTES their documents larger.
 
 import test from "ava";
@@ -15,12 +15,6 @@ const database = "d";
 const collection = "";
 const documentBytes = Number(process.env["DOCDB_TURN_BYTES"] ?? 16);
 const many = Number(process.env["DOCDB_TURN_OPERATIONS"] ?? 12_000);
-
-/**
- * Milliseconds that a turn may take. With the variable set the test runs alone; otherwise others run beside it on the
- * same cores, and a thread's CPU time comes in steps of several milliseconds.
- */
-const boundMs = process.env["DOCDB_TURN_OPERATIONS"] === undefined ? 25 : 10;
 
 type Run = <K extends CommandName>(command: Command<K>) => Promise<Result<K>>;
 
@@ -180,13 +174,14 @@ async function reports(directory: string): Promise<TurnReport[]> {
 }
 
 function isShort({ longestMs }: TurnReport, kind: number): boolean {
-  return kinds[kind]?.isWhole === true || longestMs <= boundMs;
+  return kinds[kind]?.isWhole === true || longestMs <= 10;
 }
 
-test.serial("no turn of the event loop is our own for long, whatever is asked", async (t) => {
+test.serial("no turn of the event loop is our own for over 10 ms, whatever is asked", async (t) => {
   const best: TurnReport[] = [];
-  // A busy machine lengthens turns now and then, but not the same one each time.
-  for (let round = 0; round < 3; round++) {
+  // A busy machine lengthens turns now and then, but not the same one each time: the least that a kind of work took is
+  // what it takes.
+  for (let round = 0; round < 8; round++) {
     for (const [i, report] of (await reports(await temporaryDirectory(t))).entries()) {
       const before = best[i];
       if (before === undefined || report.longestMs < before.longestMs) best[i] = report;

@@ -2,6 +2,7 @@
 // to say; that the server goes on, and holds no more memory than a message may have, is ours.
 
 import { status } from "@grpc/grpc-js";
+import { setTimeout as sleep } from "node:timers/promises";
 import { deflateSync, gzipSync } from "node:zlib";
 import test, { type ExecutionContext } from "ava";
 import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
@@ -170,4 +171,24 @@ test("a field that is there twice counts as it was sent last", async (t) => {
     const empty = PipelineRequest.encode(PipelineRequest.create({})).finish();
     t.is((await ask(pipeline, empty)).status, status.OK);
   });
+});
+
+test("a stream whose replies nobody has read is told when its deadline has passed", async (t) => {
+  const { socket } = await serverIn(t, await temporaryDirectory(t));
+  const client = clientOf(t, socket);
+  await call(client, DatabaseServiceService.createDatabase, { database: "d" });
+  const json = JSON.stringify("x".repeat(300_000));
+  const document = CreateDocumentRequest.create({ database: "d", id: 1n, json });
+  await call(client, DocumentServiceService.createDocument, document);
+  const calls = Array.from({ length: 8 }, (_, i) => {
+    const value = GetDocumentRequest.create({ database: "d", id: 1n });
+    return { callId: BigInt(i + 1), request: { $case: "getDocument", value } as const, timeoutMs: 0, traceparent: "" };
+  });
+  const session = await rawSession(socket);
+  const stream = rawStream(session, pipeline, { "grpc-timeout": "400m" });
+  stream.end(framed(PipelineRequest.encode({ calls }).finish()));
+  await sleep(700);
+  const answer = await Promise.race([answerOf(stream), sleep(10_000)]);
+  t.is(answer?.status, status.DEADLINE_EXCEEDED);
+  session.destroy();
 });
