@@ -10,6 +10,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { MemoryAccount } from "../base/memory-account.ts";
 import { smallMessageBytes } from "../rpc/call-memory.ts";
+import { type Encoding, Inflation } from "./inflation.ts";
 import { MessageMeter } from "./message-meter.ts";
 
 /** Bytes of requests that one connection may hold: twice the largest message. */
@@ -17,6 +18,8 @@ const connectionBytes = 64 * 1024 * 1024;
 
 interface TendedStream {
   readonly meter: MessageMeter;
+  /** Bytes that wait to be decompressed, and what has been made of them. */
+  inflating: number;
   /** Whether the request is one message: then it isn't complete before the client ends its side. */
   readonly oneRequest: boolean;
   /** Since when the client has been due to send or to read something; undefined when it isn't. */
@@ -43,22 +46,50 @@ export class Connection {
     return this.#streams.size;
   }
 
-  /** Looks after a new stream until it closes. */
-  tend(stream: ServerHttp2Stream, oneRequest: boolean): void {
-    const tended: TendedStream = { meter: new MessageMeter(oneRequest), oneRequest, dueSinceMs: undefined };
+  /** Looks after a new stream until it closes. `encoding` is how its request is compressed, if it is. */
+  tend(stream: ServerHttp2Stream, oneRequest: boolean, encoding?: Encoding): void {
+    const meter = new MessageMeter(oneRequest);
+    const tended: TendedStream = { meter, inflating: 0, oneRequest, dueSinceMs: undefined };
     this.#streams.set(stream, tended);
-    const push = stream.push.bind(stream);
-    // Where Node hands over what has arrived. A listener for `data` would set the stream flowing.
-    stream.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
+    const pushOn = stream.push.bind(stream);
+    const push = (chunk: Buffer | null): boolean => {
       if (chunk !== null) this.#arrived(stream, tended, chunk);
-      return push(chunk, encoding);
+      return pushOn(chunk);
+    };
+    const inflation = encoding === undefined ? undefined : this.#inflation(stream, tended, encoding, push);
+    // Where Node hands over what has arrived. A listener for `data` would set the stream flowing.
+    stream.push = (chunk: Buffer | null): boolean => {
+      if (inflation === undefined) return push(chunk);
+      inflation.take(chunk);
+      return true;
     };
     stream.on("drain", () => {
       tended.dueSinceMs = undefined;
     });
     stream.once("close", () => {
       this.#streams.delete(stream);
-      this.#hold(-tended.meter.held);
+      this.#hold(-meter.held);
+    });
+  }
+
+  #inflation(
+    stream: ServerHttp2Stream,
+    tended: TendedStream,
+    encoding: Encoding,
+    push: (chunk: Buffer | null) => boolean,
+  ): Inflation {
+    const isClosed = (): boolean => stream.closed || stream.destroyed;
+    return new Inflation(encoding, {
+      isClosed,
+      // What a closed stream would hold nobody would give back.
+      push: (chunk) => {
+        if (chunk === null || !isClosed()) push(chunk);
+      },
+      hold: (bytes) => {
+        tended.inflating += bytes;
+        this.#hold(bytes);
+        this.#boundStream(stream, tended);
+      },
     });
   }
 
@@ -79,11 +110,17 @@ export class Connection {
     return ended;
   }
 
-  #arrived(stream: ServerHttp2Stream, { meter }: TendedStream, chunk: Buffer): void {
+  #arrived(stream: ServerHttp2Stream, tended: TendedStream, chunk: Buffer): void {
+    const { meter } = tended;
     const before = meter.held;
     meter.take(chunk);
     this.#hold(meter.held - before);
-    if (meter.held <= smallMessageBytes) return;
+    this.#boundStream(stream, tended);
+  }
+
+  /** Resets a stream that takes more than a little when all together take too much. */
+  #boundStream(stream: ServerHttp2Stream, { meter, inflating }: TendedStream): void {
+    if (meter.held + inflating <= smallMessageBytes) return;
     if (this.#heldBytes > connectionBytes || this.#memory.freeBytes < 0) process.nextTick(reset, stream);
   }
 

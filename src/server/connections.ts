@@ -12,6 +12,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { MemoryAccount } from "../base/memory-account.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { Connection } from "./connection.ts";
+import { encodingOf, refuseEncoding } from "./inflation.ts";
 import { dropEndlessTimeout, onNewStream, resetWhenAnswered } from "./http2-streams.ts";
 
 export interface ConnectionLimits {
@@ -99,7 +100,9 @@ export class Connections {
     if (connection === undefined) return;
     dropEndlessTimeout(headers);
     resetWhenAnswered(stream);
-    connection.tend(stream, !this.#streamingPaths.has(String(headers[constants.HTTP2_HEADER_PATH])));
+    const oneRequest = !this.#streamingPaths.has(String(headers[constants.HTTP2_HEADER_PATH]));
+    if (!oneRequest) refuseEncoding(headers);
+    connection.tend(stream, oneRequest, encodingOf(headers));
   }
 
   /** Ends what takes too long, on a few connections at a time. */

@@ -94,7 +94,7 @@ export class FuzzClient {
 
   /** Judges an answer. */
   judge(what: string, request: Uint8Array, answer: RawAnswer, circumstances: Circumstances): void {
-    const name = nameOf(answer.status);
+    const name = nameOf(answer);
     this.tally[name] = (this.tally[name] ?? 0) + 1;
     const problem = problemWith(answer, circumstances);
     if (problem === undefined) return;

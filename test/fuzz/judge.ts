@@ -1,6 +1,7 @@
 // Whether an answer of the server is one that it may give. What a hostile client did is the caller's to know; here is
 // what holds for all of them.
 
+import { constants } from "node:http2";
 import type { RawAnswer } from "../rpc/raw-client.ts";
 import { errorKinds } from "../../src/base/errors.ts";
 
@@ -55,17 +56,19 @@ export interface Circumstances {
 /** How long an answer may take beyond its deadline: the machine may be busy. */
 const lateMs = 10_000;
 
-export function nameOf(status: number | undefined): string {
-  return status === undefined ? "none" : (names[status] ?? String(status));
+/** The name of an answer's status; a call that was reset has the one that gRPC's clients make of it, or none. */
+export function nameOf({ status, resetCode }: RawAnswer): string {
+  if (status !== undefined) return names[status] ?? String(status);
+  return resetCode === constants.NGHTTP2_ENHANCE_YOUR_CALM ? "RESOURCE_EXHAUSTED" : "none";
 }
 
 /** What is wrong with an answer; undefined when nothing is. */
 export function problemWith(answer: RawAnswer, { also = [], abandoned = false, tookMs, timeoutMs }: Circumstances) {
-  const { status, details, reason } = answer;
-  const name = nameOf(status);
+  const { details, reason } = answer;
+  const name = nameOf(answer);
   const said = `${name} ${reason ?? "without details"}: ${details}`;
   if (tookMs > timeoutMs + lateMs) return `answered ${Math.round(tookMs - timeoutMs)} ms after its deadline: ${said}`;
-  if (status === undefined) {
+  if (name === "none") {
     if (abandoned || also.includes("none")) return undefined;
     return `no status: HTTP ${answer.httpStatus}, reset code ${answer.resetCode}`;
   }
