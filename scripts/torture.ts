@@ -1,12 +1,6 @@
 // npm run torture: every layer of the proof at the large size, on all cores. Each layer goes on where it stopped, and
 // stops at the first run that breaks a promise, with what is needed to do exactly that run again.
 //
-//   npm run torture                                      all layers
-//   npm run torture -- --layer simulation --layer kill   some of them; --list names them
-//   npm run torture -- --layer simulation --runs 5000    another number of runs than the table's (--seeds is the same)
-//   npm run torture -- --layer decoders --runs 100000000 --minutes 120     for two hours
-//   npm run torture -- --layer model --from 4711 --runs 1     exactly this run; the position stays as it is
-//
 // The runs themselves are the test suites' (test/): this only hands them out. See scripts/torture/layers.ts.
 
 import { availableParallelism } from "node:os";
@@ -17,14 +11,47 @@ import { type Pass, passOf } from "./torture/position.ts";
 import { type LayerResult, runLayer } from "./torture/run-layer.ts";
 import { serveParent } from "./torture/worker-process.ts";
 
+const usage = `npm run torture                                      all layers, each from where it stopped
+npm run torture -- --list                            their names and sizes
+npm run torture -- --layer simulation --layer kill   some of them
+npm run torture -- --layer simulation --runs 5000    another number of runs than the list's (--seeds is the same)
+npm run torture -- --layer decoders --runs 100000000 --minutes 120     for two hours
+npm run torture -- --layer fuzz --processes 1        in one process; by default there is one for each core
+npm run torture -- --layer model --from 4711 --runs 1     exactly this run; the position stays as it is`;
+
 /** Lines of a failure that are shown. */
 const failureLines = 60;
+
+/** What the command line asks for. */
+interface Plan {
+  readonly show: "usage" | "layers" | undefined;
+  readonly chosen: readonly Layer[];
+  readonly runs: number | undefined;
+  readonly from: number | undefined;
+  readonly minutes: number;
+  readonly processes: number;
+}
 
 if (process.send === undefined) await direct();
 else serveParent(layerNamed(process.argv.at(-1) ?? ""), sum);
 
 async function direct(): Promise<void> {
+  let plan: Plan;
+  try {
+    plan = planOf(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exitCode = 2;
+    return;
+  }
+  if (plan.show === "usage") console.log(usage);
+  else if (plan.show === "layers") list();
+  else await torture(plan);
+}
+
+function planOf(args: readonly string[]): Plan {
   const { values } = parseArgs({
+    args: [...args],
     options: {
       layer: { type: "string", multiple: true },
       runs: { type: "string" },
@@ -33,24 +60,29 @@ async function direct(): Promise<void> {
       minutes: { type: "string" },
       processes: { type: "string" },
       list: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
     },
   });
-  if (values.list) {
-    for (const { name, size, unit } of layers) console.log(`${name.padEnd(14)} ${size.toLocaleString("en")} ${unit}`);
-    return;
-  }
-  const chosen = values.layer?.map(layerNamed) ?? layers;
-  const runs = numberOf("--runs", values.runs ?? values.seeds);
-  const from = numberOf("--from", values.from);
+  return {
+    show: values.help ? "usage" : values.list ? "layers" : undefined,
+    chosen: values.layer?.map(layerNamed) ?? layers,
+    runs: numberOf("--runs", values.runs ?? values.seeds),
+    from: numberOf("--from", values.from),
+    minutes: numberOf("--minutes", values.minutes) ?? Number.POSITIVE_INFINITY,
+    processes: numberOf("--processes", values.processes) ?? availableParallelism(),
+  };
+}
+
+function list(): void {
+  for (const { name, size, unit } of layers) console.log(`${name.padEnd(14)} ${size.toLocaleString("en")} ${unit}`);
+}
+
+async function torture({ chosen, runs, from, minutes, processes }: Plan): Promise<void> {
   const results: LayerResult[] = [];
   for (const layer of chosen) {
-    const result = await runLayer(layer, {
-      pass: choosePass(layer, from, runs),
-      resumable: from === undefined,
-      processes: numberOf("--processes", values.processes) ?? availableParallelism(),
-      minutes: numberOf("--minutes", values.minutes) ?? Number.POSITIVE_INFINITY,
-      program: import.meta.filename,
-    });
+    const pass = choosePass(layer, from, runs);
+    const resumable = from === undefined;
+    const result = await runLayer(layer, { pass, resumable, processes, minutes, program: import.meta.filename });
     results.push(result);
     if (result.failure !== undefined) explain(result);
   }
