@@ -39,6 +39,8 @@ export interface EngineOptions {
   readonly compactionBytes?: number;
   /** Share of dead bytes in the data files at which it does, in [0, 1]. Default 0.3. */
   readonly compactionDeadRatio?: number;
+  /** Bytes that a compaction copies between two groups of commits: a millisecond's work. Default 256 KiB. */
+  readonly compactionBatchBytes?: number;
   /** A copy of the data directory, from which damaged documents may be healed. It is never written to. */
   readonly backupDirectory?: string | undefined;
   /** Milliseconds between the starts of two rounds of a database's scrubber; 0 for none. Default one hour. */
@@ -123,6 +125,7 @@ export function storeOptionsOf(
     keepSegments: options.keepSegments ?? 2,
     compactionBytes: options.compactionBytes ?? 100 * mebibyte,
     compactionDeadRatio: options.compactionDeadRatio ?? 0.3,
+    compactionBatchBytes: options.compactionBatchBytes ?? 256 * 1024,
     backup: backupDirectory === undefined ? undefined : layoutOf(backupDirectory, entry.name),
     scrubIntervalMs: options.scrubIntervalMs ?? 3_600_000,
     scrubPacer,

@@ -1,6 +1,6 @@
 // Sequential access to big files in chunks, so that a scan or a dump costs few system calls and bounded memory.
 
-import { readFully, writeFully } from "../platform/file-io.ts";
+import { writeFully } from "../platform/file-io.ts";
 import type { File } from "../platform/platform.ts";
 
 const chunkBytes = 4 * 1024 * 1024;
@@ -59,11 +59,13 @@ export class ChunkedReader {
     const available = this.#end - this.#position;
     if (available < missing) return false;
     const length = Math.min(available, Math.max(missing, chunkBytes));
-    const next = await readFully(this.#file, this.#position, length);
-    if (next === undefined) return false;
-    this.#position += length;
     const rest = this.#chunk.subarray(this.#used);
-    this.#chunk = rest.length === 0 ? next : Buffer.concat([rest, next]);
+    // Read into its place behind the rest: copying megabytes would make a long turn of the event loop.
+    const chunk = Buffer.allocUnsafe(rest.length + length);
+    chunk.set(rest);
+    if ((await this.#file.read(chunk.subarray(rest.length), this.#position)) < length) return false;
+    this.#position += length;
+    this.#chunk = chunk;
     this.#used = 0;
     return true;
   }

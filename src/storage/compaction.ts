@@ -2,7 +2,8 @@
 //
 //   1. a new data file, `<db>.compact`, of the next generation; its header and name are made durable
 //   2. appends go to it from now on, beginning with the collections that there are
-//   3. shard by shard, what is live in the old file is copied behind them, and the index follows
+//   3. what is live in the old file is copied behind them in the order in which it stands there, and the index follows;
+//      then shard by shard what that left behind, and tombstones go
 //   4. the old file is given up; a checkpoint that knows only the new one; rename over `<db>.data`; directory sync
 //
 // Invariants
@@ -14,72 +15,60 @@
 // 4. Tombstones of the old file are not copied: with it goes every older record that they hide. Replay never goes back
 //    behind a checkpoint, and a checkpoint precedes the end of the old file.
 
-import { DocDBError } from "../base/errors.ts";
+import { assert } from "../base/assert.ts";
 import { sabotaged } from "../base/sabotage.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { encodeDataRecords, type Mutation } from "./commit.ts";
-import { diskFull } from "./disk-errors.ts";
+import { copyInOrder } from "./compaction-walk.ts";
 import { DataFile, createDataFile } from "./data-file.ts";
 import type { DataFiles } from "./data-files.ts";
-import { dataRecordHeaderBytes } from "./data-format.ts";
+import { diskFull } from "./disk-errors.ts";
 import type { DocumentIndex } from "./document-index.ts";
 import type { Healing } from "./healing.ts";
 import type { IndexEntry, IndexShard } from "./index-shard.ts";
-import type { Layout } from "./layout.ts";
 import type { IndexTable } from "./index-table.ts";
-import { placeOf } from "./record-place.ts";
+import type { Layout } from "./layout.ts";
+import { type CompactionProgress, type CompactionWatch, LiveCopies, tablesOf } from "./live-copies.ts";
+import { placeOf, type RecordPlace } from "./record-place.ts";
 import { requestsCollection } from "./request-table.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { removeIfThere } from "./wal-log.ts";
 
-/** Bytes that are copied between two groups of commits: a millisecond's work. */
-const batchBytes = 256 * 1024;
+/** Bytes of records that are read at the same time. */
+const readBytes = 256 * 1024;
 
-/** Who watches a compaction. */
-export interface CompactionWatch {
-  /** Whether to stop before the next shard; what was copied is kept. */
-  readonly stopped: () => boolean;
-  /** Told how far it has come, after each shard. */
-  readonly onProgress: (progress: CompactionProgress) => void;
-}
-
-/** How far a compaction has come. */
-export interface CompactionProgress {
-  /** Documents and bytes copied so far. */
-  readonly documents: number;
-  readonly bytes: number;
-  /** Bytes that there are to copy; an estimate while writes go on. */
-  readonly bytesTotal: number;
-}
-
-/** Steps 1 to 3: when it returns nothing points into the older data file any more. */
+/**
+ * Steps 1 to 3: when it returns nothing points into the older data file any more. `batchBytes`: what is copied between
+ * two groups of commits.
+ */
 export async function moveLiveRecords(
   parts: StoreParts,
   healing: Healing,
   watch: CompactionWatch,
+  batchBytes: number,
 ): Promise<CompactionProgress> {
   const { data, index } = parts;
-  if (watch.stopped()) throw stopped();
+  const turn = parts.background.turn(watch.stopped);
+  const copies = new LiveCopies(parts, turn, watch, batchBytes, liveBytes(index));
+  copies.goOn();
   if (data.previous === undefined) {
     await checkSpace(parts);
     await startGeneration(parts);
   }
-  const turn = parts.background.turn(watch.stopped);
-  const bytesTotal = liveBytes(index);
-  let progress: CompactionProgress = { documents: 0, bytes: 0, bytesTotal };
+  const { previous } = data;
+  assert(previous !== undefined, "a compaction has two data files");
   index.requests.expire(parts.platform.clock.now());
+  await copyInOrder(index, previous, copies, turn);
   for (const source of sourcesOf(index)) {
     for (const shard of source.table.shards) {
-      if (watch.stopped()) throw stopped();
-      const moved = await moveShard(parts, healing, source, shard, turn);
-      const documents = source.kind === "put" ? moved.length : 0;
-      progress = { documents: progress.documents + documents, bytes: progress.bytes + bytesOf(moved), bytesTotal };
-      watch.onProgress(progress);
+      copies.goOn();
+      await emptyShard(previous, healing, source, shard, copies, turn);
+      copies.tell();
       await turn.pause();
     }
   }
-  return progress;
+  return copies.progress;
 }
 
 /**
@@ -112,10 +101,6 @@ export function documentBytes(index: DocumentIndex): number {
   let live = 0;
   for (const { table } of index.collections) live += table.liveRecordBytes;
   return live;
-}
-
-function bytesOf(moved: readonly Live[]): number {
-  return moved.reduce((total, { entry }) => total + entry.length, 0);
 }
 
 /**
@@ -183,111 +168,60 @@ export function collectionRecords(index: DocumentIndex): Mutation[] {
   return [...records, { ...dropped, content: new Uint8Array() }];
 }
 
-/** A table whose records are copied. */
+/** A table whose records are copied, and the number that they have in the place of a collection's. */
 interface Source {
-  readonly kind: "put" | "request";
   readonly collection: number;
   readonly table: IndexTable;
-  /** Whether it still counts. */
-  readonly isThere: () => boolean;
 }
 
 function sourcesOf(index: DocumentIndex): Source[] {
-  const collections = [...index.collections].map((collection) => ({
-    kind: "put" as const,
-    collection: collection.id,
-    table: collection.table,
-    isThere: () => index.collection(collection.id) === collection,
-  }));
-  // A table that ages meanwhile stays the same table; one that is forgotten is of no concern any more.
-  const requests = index.requests.tables.map((table) => ({
-    kind: "request" as const,
-    collection: requestsCollection,
-    table,
-    isThere: () => index.requests.tables.includes(table),
-  }));
-  return sabotaged("compaction-forgets-requests") ? collections : [...collections, ...requests];
+  // A table of requests that ages meanwhile stays the same table.
+  const collections = [...[...index.collections].map(({ id }) => id), requestsCollection];
+  return collections.flatMap((collection) => tablesOf(index, collection).map((table) => ({ collection, table })));
 }
 
-interface Live {
-  readonly low: number;
-  readonly high: number;
+interface Left {
   readonly entry: IndexEntry;
+  readonly place: RecordPlace;
 }
 
-async function moveShard(
-  parts: StoreParts,
+/** Copies what of a shard still points into the older file, healing what needs it, and drops the tombstones there. */
+async function emptyShard(
+  previous: DataFile,
   healing: Healing,
-  source: Source,
+  { collection, table }: Source,
   shard: IndexShard,
+  copies: LiveCopies,
   turn: Turn,
-): Promise<Live[]> {
-  const { previous } = parts.data;
-  const live: Live[] = [];
-  if (previous === undefined) return live;
+): Promise<void> {
+  const left: Left[] = [];
   shard.forEach((low, high, entry) => {
-    if (entry.parity === previous.parity && !entry.deleted) live.push({ low, high, entry });
+    if (entry.parity !== previous.parity || entry.deleted) return;
+    left.push({ entry, place: placeOf(collection, low, high, entry, previous) });
   });
   // In the order of the file, so that a cold disk is read forwards.
-  live.sort((a, b) => a.entry.offset - b.entry.offset);
-  let start = 0;
-  while (start < live.length) {
-    let end = start;
-    for (let bytes = 0; end < live.length && bytes < batchBytes; end++) bytes += (live[end] as Live).entry.length;
-    await moveBatch(parts, healing, source, previous, live.slice(start, end)).catch((error: unknown) => {
+  left.sort((a, b) => a.entry.offset - b.entry.offset);
+  for (const batch of batchesOf(left)) {
+    copies.goOn();
+    try {
+      const records = await Promise.all(batch.map(({ place }) => healing.read(place)));
+      for (const [i, record] of records.entries()) await copies.add({ table, entry: (batch[i] as Left).entry }, record);
+    } catch (error) {
       if (!sabotaged("compaction-drops-unreadable")) throw error;
-    });
-    start = end;
+    }
     await turn.pause();
   }
+  await copies.flush();
   shard.dropTombstones(previous.parity);
-  return live;
 }
 
-async function moveBatch(
-  parts: StoreParts,
-  healing: Healing,
-  { kind, collection, table, isThere }: Source,
-  previous: DataFile,
-  batch: readonly Live[],
-): Promise<void> {
-  const { data, committer } = parts;
-  const records = await Promise.all(
-    batch.map(async ({ low, high, entry }) => {
-      const place = placeOf(collection, low, high, entry, previous);
-      return { entry, record: await healing.read(place) };
-    }),
-  );
-  await committer.exclusive(async () => {
-    if (committer.readOnly !== undefined) throw committer.readOnly;
-    if (!isThere()) return;
-    const current = records.filter(({ entry, record }) => {
-      const now = table.get(record.idLow, record.idHigh);
-      if (sabotaged("compaction-overwrites-newer")) return true;
-      return now?.version === entry.version && now.parity === entry.parity;
-    });
-    const commits = current.map(({ record }) => ({
-      version: record.version,
-      mutations: [{ ...record, kind }],
-    }));
-    const file = data.current;
-    const bytes = encodeDataRecords(commits, file.header.salt);
-    try {
-      await file.append(bytes);
-    } catch (error) {
-      await file.discard().catch(() => undefined);
-      throw error;
-    }
-    let offset = file.tail;
-    file.accept(bytes.length);
-    for (const { entry, record } of current) {
-      const length = dataRecordHeaderBytes + record.content.length;
-      table.set(record.idLow, record.idHigh, { ...entry, offset, length, parity: file.parity });
-      offset += length;
-    }
-  });
-}
-
-function stopped(): DocDBError {
-  return new DocDBError("SHUTTING_DOWN", "The database is being closed; the compaction goes on later.");
+/** What is read at the same time. */
+function* batchesOf(left: readonly Left[]): Generator<readonly Left[]> {
+  let start = 0;
+  while (start < left.length) {
+    let end = start;
+    for (let bytes = 0; end < left.length && bytes < readBytes; end++) bytes += (left[end] as Left).entry.length;
+    yield left.slice(start, end);
+    start = end;
+  }
 }

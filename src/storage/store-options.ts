@@ -41,6 +41,8 @@ export interface StoreOptions extends HealingOptions {
   readonly compactionBytes: number;
   /** Share of dead bytes in the data files at which it does, in [0, 1]. */
   readonly compactionDeadRatio: number;
+  /** Bytes that a compaction copies between two groups of commits at most, or one larger record. */
+  readonly compactionBatchBytes: number;
   /**
    * Changes of one commit that are planned and published in one piece of work. A commit with more may be cut up: tests
    * want to see what others see in between.

@@ -9,11 +9,12 @@ import { sabotaged } from "../base/sabotage.ts";
 import { NamesInDoubt } from "../platform/careful-file-system.ts";
 import type { UpkeepMeter } from "../telemetry/meters.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
-import { adoptCompacted, type CompactionProgress, liveBytes, moveLiveRecords, wantsCompaction } from "./compaction.ts";
+import { adoptCompacted, liveBytes, moveLiveRecords, wantsCompaction } from "./compaction.ts";
 import { diskError, namesLost } from "./disk-errors.ts";
 import type { GivenUpFiles } from "./given-up-files.ts";
 import type { Healing } from "./healing.ts";
 import { Later } from "./later.ts";
+import type { CompactionProgress } from "./live-copies.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { DataFileStats, UpkeepRun, WalStats } from "./store-stats.ts";
 import type { StoreParts } from "./store-parts.ts";
@@ -192,7 +193,8 @@ export class Upkeep {
       const onProgress = (progress: CompactionProgress): void => {
         for (const listener of this.#onProgress) listener(progress);
       };
-      const progress = await moveLiveRecords(this.#parts, this.#healing, { onProgress, stopped });
+      const watch = { onProgress, stopped };
+      const progress = await moveLiveRecords(this.#parts, this.#healing, watch, this.#options.compactionBatchBytes);
       // A checkpoint that began while both files counted must not end when only one does.
       while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
       // At once: a snapshot may look for it in the next turn.

@@ -94,7 +94,8 @@ test("a write that waits for a database to close is refused when the engine clos
 test("closing a database stops its compaction, and what waits for it to open again is answered soon", async (t) => {
   // The client's compaction counted as a use that closing waits for, though only closing would have told it to stop:
   // closing took as long as the compaction, and so did everything that came meanwhile.
-  const db = await engineWithDatabase({ checkpointBytes: 1e12 }, new SimulatedMachine(3, { stepLimit: 1e7 }));
+  const settings = { checkpointBytes: 1e12, compactionBatchBytes: 300 };
+  const db = await engineWithDatabase(settings, new SimulatedMachine(3, { stepLimit: 1e7 }));
   for (let id = 1n; id <= 600n; id++) await db.write(create(id));
   const { done, progress } = compactUntil(db.engine, 3);
   await db.machine.run(progress.reached);

@@ -14,6 +14,7 @@ const settings = {
   checkpointBytes: 8000,
   keepSegments: 1,
   compactionBytes: 4000,
+  compactionBatchBytes: 400,
   compactionDeadRatio: 0.3,
   idleCloseMs,
   maxOpenDatabases: 1,

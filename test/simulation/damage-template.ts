@@ -1,7 +1,7 @@
 // Databases to damage: two beside each other, each with documents that only the data file has, some that only the WAL
 // has, replaced ones and deleted ones, as a crash or a clean stop left them. What they hold is known commit by commit.
 
-import type { WriteOperation } from "../../src/engine/commands.ts";
+import type { CompactionProgress, WriteOperation } from "../../src/engine/commands.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { Prng } from "../../src/platform/sim/prng.ts";
 import { SimulatedMachine } from "../../src/platform/sim/simulated-machine.ts";
@@ -42,6 +42,7 @@ export function openEngine(machine: SimulatedMachine, observer: Observer): Promi
     checkpointBytes: 1_000_000_000,
     keepSegments: 1,
     compactionBytes: 1_000_000_000,
+    compactionBatchBytes: 300,
   });
 }
 
@@ -78,14 +79,15 @@ async function fillDatabase(engine: Engine, database: string, changes: Change[],
   await writeSome(engine, database, random, changes);
 }
 
-/** Begins a compaction and stops it when some shards have moved: both data files then count. */
+/** Begins a compaction and stops it when some documents have moved: both data files then count. */
 async function compactPartly(engine: Engine, database: string): Promise<void> {
-  let shards = 0;
-  const onProgress = (): void => {
-    if (++shards === 40) engine.stopLongWork();
+  let part = 0;
+  const onProgress = ({ bytes, bytesTotal }: CompactionProgress): void => {
+    part = bytes / bytesTotal;
+    if (part > 0.4) engine.stopLongWork();
   };
   await engine.execute({ op: "compactDatabase", database }, { onProgress }).catch(() => undefined);
-  if (shards < 40) throw new Error("the compaction ended before it could be stopped");
+  if (part < 0.3 || part > 0.7) throw new Error(`a part of ${part} had moved when the compaction was stopped`);
 }
 
 async function writeSome(engine: Engine, database: string, random: Prng, changes: Change[]): Promise<void> {

@@ -68,7 +68,7 @@ const hunts: Readonly<Record<HuntedDefect, Hunt>> = {
   "compaction-overwrites-newer": { suite: "simulation", runs: 1000, quick: true },
   "directory-trusted-after-failed-sync": { suite: "exhaustive", runs: 20 },
   "compaction-drops-unreadable": { suite: "damage", runs: 1000, quick: true },
-  "compaction-forgets-ids": { suite: "model", runs: 20, quick: true },
+  "compaction-forgets-ids": { suite: "model", runs: 40, quick: true },
   "compacted-file-adopted-early": { suite: "simulation", runs: 1000, quick: true },
   "unchecked-content": { suite: "damage", runs: 1000, quick: true },
   "healing-without-wal": { suite: "simulation", runs: 1000 },

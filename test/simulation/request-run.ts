@@ -81,7 +81,12 @@ class RequestRun {
   async #session(operations: number): Promise<void> {
     const { machine, random } = this;
     const files = { segmentBytes: random.pick([800, 4096] as const), checkpointBytes: 3000, keepSegments: 0 };
-    const compaction = { compactionBytes: 3000, compactionDeadRatio: 0.3, scrubIntervalMs: 0 };
+    const compaction = {
+      compactionBytes: 3000,
+      compactionBatchBytes: 300,
+      compactionDeadRatio: 0.3,
+      scrubIntervalMs: 0,
+    };
     const fsyncMode = random.pick(["group", "always"] as const);
     const environment = { directory, platform: machine.platform(), observer: silentObserver, fsyncMode };
     const engine = await Engine.open({ ...environment, ...files, ...compaction });

@@ -70,6 +70,7 @@ function openEngine(machine: SimulatedMachine): Promise<Engine> {
     checkpointBytes: 4_000,
     keepSegments: 1,
     compactionBytes: 3_000,
+    compactionBatchBytes: 300,
     compactionDeadRatio: 0.3,
   });
 }

@@ -158,6 +158,7 @@ async function session(run: Run, operations: number): Promise<void> {
     maxOpenDatabases: run.pool.maxOpenDatabases,
     idleCloseMs: run.pool.idleCloseMs,
     compactionBytes: 4000,
+    compactionBatchBytes: 400,
     compactionDeadRatio: 0.3,
     snapshotAgeMs: 500,
     mutationsInPiece: run.slow ? 1 : 128,

@@ -73,6 +73,7 @@ export class StoredDatabase {
       keepSegments: 2,
       compactionBytes: 1_000_000_000,
       compactionDeadRatio: 1,
+      compactionBatchBytes: 1,
       snapshotAgeMs: limits.snapshotAgeMs,
       oldVersionBytes: limits.oldVersionBytes,
       backup: undefined,
