@@ -3,6 +3,7 @@
 import { DocDBError } from "../base/errors.ts";
 import { olderSegments } from "../storage/layout.ts";
 import { readSegmentHeader, type Segment, surveyWal } from "../storage/wal-survey.ts";
+import { SegmentLoader } from "../storage/segment-loader.ts";
 import type { DataExtent } from "../storage/data-extent.ts";
 import type { SegmentHeader } from "../storage/wal-format.ts";
 import { dataHeaderBytes } from "../storage/data-format.ts";
@@ -19,20 +20,25 @@ export interface Opening {
 }
 
 export async function judgeOpening(patient: Patient): Promise<Opening> {
-  const { platform, snapshot, turn } = patient;
+  const loader = new SegmentLoader(patient.platform.fs);
+  return await judge(patient, loader).finally(() => loader.free());
+}
+
+async function judge(patient: Patient, loader: SegmentLoader): Promise<Opening> {
+  const { snapshot, turn } = patient;
   const chain = await segmentsOf(patient);
   if (typeof chain === "string") return { problem: chain, inLog: true, extents: [] };
   if (typeof snapshot === "object") {
     const { replayFrom, extents } = snapshot.position;
     const needed = lackOf(patient, extents) === undefined ? behind(chain, replayFrom) : [];
     if (needed.length > 0) {
-      const { corruption } = await surveyWal(platform.fs, needed, turn, replayFrom);
+      const { corruption } = await surveyWal(loader, needed, turn, replayFrom);
       const problem =
         corruption === undefined ? undefined : atPlace(corruption.path, corruption.offset, corruption.reason);
       return { problem, inLog: true, extents };
     }
   }
-  const { corruption, checkpoint } = await surveyWal(platform.fs, chain, turn);
+  const { corruption, checkpoint } = await surveyWal(loader, chain, turn);
   const generation = patient.sources[0]?.header.generation;
   const empty = generation === undefined ? [] : [{ generation, bytes: dataHeaderBytes }];
   const extents = checkpoint?.extents ?? empty;

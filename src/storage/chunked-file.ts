@@ -3,15 +3,20 @@
 import { writeFully } from "../platform/file-io.ts";
 import type { File } from "../platform/platform.ts";
 
-const chunkBytes = 4 * 1024 * 1024;
+/** What is read at a time: few system calls, and little that stays behind for the garbage collector. */
+const readBytes = 512 * 1024;
+const writeBytes = 4 * 1024 * 1024;
 
-/** Reads a range of a file from front to back. */
+/** Reads a range of a file from front to back, through one buffer that is as large as the longest piece asked for. */
 export class ChunkedReader {
   readonly #file: File;
   readonly #end: number;
+  /** Offset in the file behind what was read. */
   #position: number;
-  #chunk: Buffer = Buffer.alloc(0);
-  #used = 0;
+  #buffer: Buffer = Buffer.alloc(0);
+  /** What was read and not taken: these bytes of the buffer. */
+  #from = 0;
+  #to = 0;
 
   /** Reads [start, end). */
   constructor(file: File, start: number, end: number) {
@@ -22,7 +27,7 @@ export class ChunkedReader {
 
   /** Offset of the next byte in the file. */
   get offset(): number {
-    return this.#position - (this.#chunk.length - this.#used);
+    return this.#position - this.#have;
   }
 
   get atEnd(): boolean {
@@ -31,42 +36,43 @@ export class ChunkedReader {
 
   /** The next `length` bytes without moving on, or undefined when the range ends before. Valid until the next call. */
   async peek(length: number): Promise<Buffer | undefined> {
-    const have = this.#chunk.length - this.#used;
-    if (have < length && !(await this.#fill(length - have))) return undefined;
-    return this.#chunk.subarray(this.#used, this.#used + length);
+    if (this.#have < length && !(await this.#fill(length))) return undefined;
+    return this.#buffer.subarray(this.#from, this.#from + length);
   }
 
-  /** The next `length` bytes, moving on. */
+  /** The next `length` bytes, moving on. Valid until the next call. */
   async take(length: number): Promise<Buffer | undefined> {
     const bytes = await this.peek(length);
-    if (bytes !== undefined) this.#used += length;
+    if (bytes !== undefined) this.#from += length;
     return bytes;
   }
 
   /** Moves on by `length` bytes without reading what it doesn't have. */
   skip(length: number): void {
-    const have = this.#chunk.length - this.#used;
-    if (length <= have) {
-      this.#used += length;
-      return;
-    }
-    this.#position += length - have;
-    this.#chunk = Buffer.alloc(0);
-    this.#used = 0;
+    const known = Math.min(length, this.#have);
+    this.#from += known;
+    this.#position += length - known;
   }
 
-  async #fill(missing: number): Promise<boolean> {
-    const available = this.#end - this.#position;
-    if (available < missing) return false;
-    const length = Math.min(available, Math.max(missing, chunkBytes));
-    const rest = this.#chunk.subarray(this.#used);
-    // Read into its place behind the rest: copying megabytes would make a long turn of the event loop.
-    const chunk = Buffer.allocUnsafe(rest.length + length);
-    chunk.set(rest);
-    if ((await this.#file.read(chunk.subarray(rest.length), this.#position)) < length) return false;
-    this.#position += length;
-    this.#chunk = chunk;
-    this.#used = 0;
+  get #have(): number {
+    return this.#to - this.#from;
+  }
+
+  /** Reads on until there are `length` bytes; false when the range or the file ends before. */
+  async #fill(length: number): Promise<boolean> {
+    const have = this.#have;
+    const available = have + this.#end - this.#position;
+    if (available < length) return false;
+    const wanted = Math.min(available, Math.max(length, readBytes));
+    const rest = this.#buffer.subarray(this.#from, this.#to);
+    if (this.#buffer.length < wanted) this.#buffer = Buffer.allocUnsafeSlow(wanted);
+    this.#buffer.set(rest);
+    this.#from = 0;
+    this.#to = have;
+    const read = await this.#file.read(this.#buffer.subarray(have, wanted), this.#position);
+    if (read < wanted - have) return false;
+    this.#position += read;
+    this.#to = wanted;
     return true;
   }
 }
@@ -87,7 +93,7 @@ export class ChunkedWriter {
   async write(bytes: Uint8Array): Promise<void> {
     this.#pieces.push(bytes);
     this.#pending += bytes.length;
-    if (this.#pending >= chunkBytes) await this.flush();
+    if (this.#pending >= writeBytes) await this.flush();
   }
 
   async flush(): Promise<void> {

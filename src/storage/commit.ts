@@ -27,6 +27,7 @@ import {
   type WalRecord,
   writeCheckpointPayload,
 } from "./wal-format.ts";
+import type { WorkingMemory } from "./working-memory.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
 
 /** Records that are encoded in one piece. */
@@ -172,16 +173,16 @@ export function encodeCheckpointGroup(mark: CheckpointMark, place: GroupPlace): 
   return bytes;
 }
 
-/** The data-file bytes of the same commits. */
-export function encodeDataRecords(commits: readonly Commit[], salt: number): Buffer {
-  return atOnce(dataRecordPieces(commits, salt));
+/** The data-file bytes of the same commits, in memory of `memory` if there is one. */
+export function encodeDataRecords(commits: readonly Commit[], salt: number, memory?: WorkingMemory): Buffer {
+  return atOnce(dataRecordPieces(commits, salt, memory));
 }
 
 /** The same, cut up. */
-export function* dataRecordPieces(commits: readonly Commit[], salt: number): Pieces<Buffer> {
+export function* dataRecordPieces(commits: readonly Commit[], salt: number, memory?: WorkingMemory): Pieces<Buffer> {
   let length = 0;
   for (const commit of commits) for (const mutation of commit.mutations) length += dataBytesOf(mutation);
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = memory?.lend(length) ?? Buffer.allocUnsafe(length);
   let offset = 0;
   let records = 0;
   for (const { version, mutations } of commits) {

@@ -11,6 +11,7 @@
 //    all).
 
 import type { MemoryAccount } from "../base/memory-account.ts";
+import { freeBytes } from "./working-memory.ts";
 
 const wordsPerSlot = 8;
 const deletedFlag = 0x8000_0000;
@@ -244,6 +245,7 @@ export class IndexShard {
       const target = this.#probe(old[base] as number, old[base + 1] as number);
       for (let word = 0; word < wordsPerSlot; word++) this.#words[target + word] = old[base + word] as number;
     }
+    if (old !== noWords) freeBytes(old.buffer);
   }
 }
 

@@ -22,8 +22,10 @@ import { DocumentIndex } from "./document-index.ts";
 import { FoundDataFiles } from "./found-data-files.ts";
 import { loadSnapshot } from "./index-snapshot.ts";
 import type { Layout } from "./layout.ts";
+import { SegmentLoader } from "./segment-loader.ts";
 import { WalLog } from "./wal-log.ts";
 import type { WalGroup } from "./wal-reader.ts";
+import { WorkingMemory } from "./working-memory.ts";
 import { type Corruption, findSegments, replayGroups, type Segment, surveyWal, type WalSurvey } from "./wal-survey.ts";
 
 /** Versions that are passed over after a crash under a lossy fsync mode: some that were acknowledged may be lost. */
@@ -73,13 +75,14 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { platform, layout, databaseId, observer } = options;
   const segments = await findSegments(platform.fs, layout, databaseId);
   const found = await FoundDataFiles.open(platform.fs, layout, databaseId);
+  const loader = new SegmentLoader(platform.fs);
   try {
-    const { base, survey } = await findBase(options, segments, found);
+    const { base, survey } = await findBase(options, segments, found, loader);
     const { corruption } = survey;
     if (corruption !== undefined) observer.event("error", "the WAL is corrupt", { ...corruption });
     else if (survey.end.kind === "torn") reportTorn(options, survey);
     const data = await found.use(base.extents, corruption !== undefined);
-    const replay = await replayInto(options, data, base, survey);
+    const replay = await replayInto(options, data, base, survey, loader);
     const wal = new WalLog(platform, layout, databaseId, options.lossy, sizesOf(segments));
     const active = survey.segments.at(-1)?.header;
     const lossyCrash = active?.lossy === true && !survey.closedCleanly;
@@ -106,6 +109,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   } catch (error) {
     await found.close().catch(() => undefined);
     throw error;
+  } finally {
+    loader.free();
   }
 }
 
@@ -125,6 +130,7 @@ async function findBase(
   options: RecoveryOptions,
   segments: readonly Segment[],
   found: FoundDataFiles,
+  loader: SegmentLoader,
 ): Promise<{ base: Base; survey: WalSurvey }> {
   const { platform, layout, databaseId, observer } = options;
   const turn = new Turn(platform.clock);
@@ -133,11 +139,11 @@ async function findBase(
     const { replayFrom, extents } = snapshot.position;
     const needed = found.lack(extents) === undefined ? segmentsFrom(segments, replayFrom) : undefined;
     if (needed !== undefined) {
-      const survey = await surveyWal(platform.fs, needed, turn, replayFrom);
+      const survey = await surveyWal(loader, needed, turn, replayFrom);
       return { base: { index: snapshot.index, replayFrom, extents, rebuilt: false, damaged: [] }, survey };
     }
   }
-  const survey = await surveyWal(platform.fs, segments, turn);
+  const survey = await surveyWal(loader, segments, turn);
   const replayFrom = survey.checkpoint?.version ?? 0;
   const extents = survey.checkpoint?.extents ?? found.emptyExtents;
   if (segmentsFrom(segments, replayFrom) === undefined) {
@@ -179,20 +185,27 @@ interface Replay {
   readonly lastVersion: number;
   readonly commits: number;
   readonly bytes: number;
-  /** Groups with commits whose durability no later group proves, oldest first. */
+  /** Groups with commits whose durability no later group proves, oldest first: views of the last segment's bytes. */
   readonly inDoubt: readonly WalGroup[];
 }
 
-async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base, survey: WalSurvey): Promise<Replay> {
+async function replayInto(
+  options: RecoveryOptions,
+  data: DataFiles,
+  base: Base,
+  survey: WalSurvey,
+  loader: SegmentLoader,
+): Promise<Replay> {
   const isComplete = survey.corruption === undefined && survey.end.lastVersion <= base.replayFrom;
   if (isComplete) return { lastVersion: base.replayFrom, commits: 0, bytes: 0, inDoubt: [] };
   const turn = new Turn(options.platform.clock);
   const needed = segmentsFrom(survey.segments, base.replayFrom) ?? [];
   const inDoubt: WalGroup[] = [];
+  const records = new WorkingMemory();
   let lastVersion = base.replayFrom;
   let commits = 0;
   let bytes = 0;
-  await replayGroups(options.platform.fs, needed, survey.ends, async (group, segment) => {
+  await replayGroups(loader, needed, survey.ends, async (group, segment) => {
     if (survey.corruption !== undefined && group.lastVersion > survey.corruption.lastVersion) return;
     const isLast = segment.header.segment === survey.newest;
     // What the checkpoint covers is in the data file: it would be rescued to stand before commits that don't follow it.
@@ -204,19 +217,24 @@ async function replayInto(options: RecoveryOptions, data: DataFiles, base: Base,
     const fresh = group.commits.filter((commit) => commit.version > base.replayFrom);
     commits += fresh.length;
     if (fresh.length > 0) bytes += group.end - group.offset;
-    await appendCommits(data.current, base.index, fresh);
+    await appendCommits(data.current, base.index, fresh, records);
     await turn.pause();
-  });
+  }).finally(() => records.free());
   return { lastVersion, commits, bytes, inDoubt };
 }
 
 /** Adds to the data file and the index what of these commits they lack. */
-async function appendCommits(data: DataFile, index: DocumentIndex, commits: readonly Commit[]): Promise<void> {
+async function appendCommits(
+  data: DataFile,
+  index: DocumentIndex,
+  commits: readonly Commit[],
+  memory: WorkingMemory,
+): Promise<void> {
   const lacking = commits
     .map(({ version, mutations }) => ({ version, mutations: mutations.filter((m) => !index.has(m, version)) }))
     .filter(({ mutations }) => mutations.length > 0);
   if (lacking.length === 0) return;
-  const bytes = encodeDataRecords(lacking, data.header.salt);
+  const bytes = encodeDataRecords(lacking, data.header.salt, memory);
   await data.append(bytes);
   let offset = data.tail;
   data.accept(bytes.length);

@@ -4,7 +4,6 @@
 // Each segment says the last version before it. A segment's successor decides where it ends: what it holds from the
 // successor's base version on is superseded, whatever its state. Only the last segment may end torn.
 
-import { readWholeFile } from "../platform/file-io.ts";
 import type { FileSystem } from "../platform/platform.ts";
 import type { Turn } from "../platform/turn.ts";
 import { damaged } from "./disk-errors.ts";
@@ -17,6 +16,7 @@ import {
   type SegmentHeader,
   segmentHeaderBytes,
 } from "./wal-format.ts";
+import type { SegmentLoader } from "./segment-loader.ts";
 import { readSegment, type SegmentEnd, type WalGroup } from "./wal-reader.ts";
 
 /** A segment on disk. */
@@ -81,7 +81,7 @@ export async function findSegments(fs: FileSystem, layout: Layout, databaseId: n
  * `replayFrom` takes nothing away; by default that is where the newest checkpoint on record lets a replay start.
  */
 export async function surveyWal(
-  fs: FileSystem,
+  loader: SegmentLoader,
   segments: readonly Segment[],
   turn: Turn,
   replayFrom?: number,
@@ -104,7 +104,7 @@ export async function surveyWal(
       await turn.pause();
       return true;
     };
-    const bytes = await segmentBytes(fs, segment);
+    const bytes = await loader.load(segment.path);
     newestBytes = bytes.length;
     end = await readSegment(bytes, segment.header, note);
     ends.set(segment.header.segment, end.offset);
@@ -123,10 +123,10 @@ export async function surveyWal(
 /**
  * Hands the groups that count to `visit`: those of these segments, without what later segments supersede. A segment
  * that ends elsewhere than in the survey was misread then or now: DATABASE_CORRUPT, or commits would go missing
- * unnoticed.
+ * unnoticed. Groups are views of what `loader` has loaded last.
  */
 export async function replayGroups(
-  fs: FileSystem,
+  loader: SegmentLoader,
   segments: readonly Segment[],
   ends: WalSurvey["ends"],
   visit: (group: WalGroup, segment: Segment) => Promise<void>,
@@ -135,7 +135,7 @@ export async function replayGroups(
     const { path, header } = segment;
     const next = segments[i + 1]?.header;
     let superseded = false;
-    const { offset } = await readSegment(await segmentBytes(fs, segment), header, async (group) => {
+    const { offset } = await readSegment(await loader.load(path), header, async (group) => {
       superseded = next !== undefined && group.header.baseVersion >= next.baseVersion;
       if (!superseded) await visit(group, segment);
       return !superseded;
@@ -194,10 +194,4 @@ async function openHeader(fs: FileSystem, path: string, databaseId: number): Pro
   if (header.databaseId !== databaseId)
     throw damaged(path, `it belongs to database ${header.databaseId}, not ${databaseId}`);
   return { path, header, bytes };
-}
-
-async function segmentBytes(fs: FileSystem, segment: Segment): Promise<Buffer> {
-  const bytes = await readWholeFile(fs, segment.path);
-  if (bytes === undefined) throw damaged(segment.path, "the WAL segment is missing or changed while it was read");
-  return bytes;
 }
