@@ -56,7 +56,7 @@ export interface EngineOptions {
   readonly memoryBytes?: number;
   /** Bytes that one database may hold, cached documents aside; 0: no limit of its own. Default 256 MiB. */
   readonly databaseMemoryBytes?: number;
-  /** Bytes of documents that are kept in memory, of all databases together; 0 for none. Default 128 MiB. */
+  /** Bytes of documents that are kept in memory, of all databases together; 0 for none. Default 160 MiB. */
   readonly cacheBytes?: number;
   /** What the upkeep of all databases shares; whoever queues requests tells it of them. */
   readonly background?: Background | undefined;
@@ -98,7 +98,7 @@ export function sharedBy(options: EngineOptions): Shared {
     scrubPacer: new Pacer(clock, options.scrubBytesPerSecond ?? 8 * mebibyte),
     memory,
     databaseMemoryBytes: options.databaseMemoryBytes ?? 256 * mebibyte,
-    cache: new PayloadCache(options.cacheBytes ?? 128 * mebibyte, memory),
+    cache: new PayloadCache(options.cacheBytes ?? 160 * mebibyte, memory),
     meters: options.meters ?? new Meters(),
   };
 }

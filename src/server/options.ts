@@ -88,7 +88,7 @@ export const defaultOptions: ServerOptions = {
   scrubBytesPerSecond: 8 * mebibyte,
   memoryBytes: 1_024 * mebibyte,
   databaseMemoryBytes: 256 * mebibyte,
-  cacheBytes: 128 * mebibyte,
+  cacheBytes: 160 * mebibyte,
   maxOpenDatabases: 100,
   idleCloseMs: 5 * 60_000,
   slots: 4,

@@ -173,7 +173,7 @@ function observingFlags(): Option[] {
 function memoryFlags(): Option[] {
   const memoryHelp = "memory for indexes, documents, writes, transactions and calls, in MiB; 0 for no limit";
   const databaseHelp = "of that, what one database may hold, in MiB; 0 for no limit of its own";
-  const cacheHelp = "documents that are kept in memory, in MiB; 0 for none (default: an eighth of --memory-mb)";
+  const cacheHelp = "documents that are kept in memory, in MiB; 0 for none (default: 160 of each 1,024 of --memory-mb)";
   return [
     number("--memory-mb <mib>", memoryHelp, byDefault.memoryBytes / mebibyte, 1_048_576, 0),
     number("--database-memory-mb <mib>", databaseHelp, byDefault.databaseMemoryBytes / mebibyte, 1_048_576, 0),

@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import test from "ava";
 import * as fc from "fast-check";
 import { checksum } from "../../src/base/checksum.ts";
@@ -66,6 +69,40 @@ test("a cached document doesn't share bytes with what was read", (t) => {
   part.add(place(1), found);
   found.content.fill(0);
   t.deepEqual(part.get(place(1)), record(place(1)));
+});
+
+test("small contents stand together in slabs, which go with the last that stands in them", async (t) => {
+  const limitBytes = 2_000 * entryBytes;
+  const cache = new PayloadCache(limitBytes);
+  const part = cache.part();
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  // Every third is read again while it waits, and goes to the main queue.
+  for (let id = 0; id < 20_000; id++) {
+    read(part, place(id));
+    if (id % 3 === 0) for (const again of [id, Math.max(0, id - 30)]) read(part, place(again));
+  }
+  t.true(cache.stats.documents > 1_900);
+  const slabs = new Set<ArrayBufferLike>();
+  let wrong = 0;
+  for (let id = 0; id < 20_000; id++) {
+    const found = part.get(place(id));
+    if (found === undefined) continue;
+    slabs.add(found.content.buffer);
+    if (!found.content.equals(record(place(id)).content)) wrong++;
+  }
+  t.is(wrong, 0);
+  t.true(slabs.size < 20, `${slabs.size} slabs`);
+  slabs.clear();
+  // The collector gives buffers back in its own time.
+  const held = (): number => process.memoryUsage().arrayBuffers - before;
+  for (let turn = 0; turn < 100 && held() > 20 * 64 * 1024; turn++) {
+    collect();
+    await nextTurn();
+  }
+  t.true(held() < 20 * 64 * 1024, `${held()} bytes for ${cache.stats.documents} contents of 100 bytes`);
 });
 
 test("a scan of everything doesn't push out what is read again and again", (t) => {
