@@ -26,7 +26,7 @@ Exit codes:
   6  a conflict: it exists already, is at another version, isn't empty, or takes no writes
   7  invalid: not JSON, a bad name or id, or too large
   9  the server can't be reached, or doesn't take work now
- 10  verify, check, inspect: something that was acknowledged is damaged
+ 10  verify, check, inspect, export: something that was acknowledged is damaged
  11  verify, check: something is damaged, but nothing is known to be lost`;
 
 export function exitCodeOf(error: DocDBError): ExitCode {

@@ -1,11 +1,12 @@
 // docdb export: writes all documents of a collection, as NDJSON or as one JSON array, with their exact texts.
 
 import { type Command, Option } from "commander";
-import type { Document } from "../client/index.ts";
+import type { Document, UnreadableDocument } from "../client/index.ts";
 import { addressHelp, parseAddress } from "./address.ts";
 import { type ConnectionOptions, withClient, withConnection } from "./connection-options.ts";
 import { importEnvelope, oneLine } from "./envelope.ts";
-import { type DataSink, fileOutput, print, say, standardOutput } from "./output.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { type DataSink, fileOutput, incompletePath, print, say, sayError, standardOutput } from "./output.ts";
 import { ProgressBar } from "./progress-bar.ts";
 
 interface Options extends ConnectionOptions {
@@ -18,6 +19,9 @@ interface Options extends ConnectionOptions {
 const help = `
 Documents come in the order of their ids, all as of one version: what is written meanwhile is not in it. In NDJSON a
 document whose text has line breaks is put on one line, which changes only white space; an array keeps every byte.
+
+A document that can't be read is named on stderr, and the others are written all the same. Then the exit code is 10, and
+with --output the file is <file>.incomplete: a whole one of an earlier export stays.
 
 Examples:
   $ docdb export app/users > users.ndjson
@@ -42,16 +46,22 @@ export function addExportCommand(program: Command): void {
       const { documents: total } = await client.database(database).collections.get(collection);
       // A bar between the lines of data would spoil both.
       const bar = new ProgressBar(process.stderr, options.output !== undefined && options.json !== true);
+      let unreadable = 0;
+      const onUnreadable = ({ error }: UnreadableDocument): void => {
+        unreadable++;
+        bar.clear();
+        sayError(error, options.json === true);
+      };
       try {
         const count = await writeAll(
-          documents.scan({ allowNewer: options.allowNewer === true }),
+          documents.scan({ allowNewer: options.allowNewer === true, onUnreadable }),
           sink,
           options,
           (written) => bar.show(written, total && written / total),
         );
-        await sink.finish();
+        await sink.finish(unreadable > 0);
         bar.clear();
-        if (options.output !== undefined) report(count, options);
+        report(count, unreadable, options);
       } catch (error) {
         bar.clear();
         await sink.abandon();
@@ -79,7 +89,19 @@ async function writeAll(
   return written;
 }
 
-function report(count: number, options: Options): void {
-  if (options.json) print(JSON.stringify({ exported: count, file: options.output }));
-  else say(`Wrote ${count.toLocaleString("en-US")} documents to ${options.output}.`);
+/** stdout is for the documents: without a file only what is missing is told of. */
+function report(count: number, unreadable: number, { output, json }: Options): void {
+  if (unreadable > 0) process.exitCode = exitCodes.damaged;
+  if (output === undefined && unreadable === 0) return;
+  const file = output !== undefined && unreadable > 0 ? incompletePath(output) : output;
+  if (json) {
+    const facts = JSON.stringify({ exported: count, unreadable, file });
+    if (output === undefined) say(facts);
+    else print(facts);
+    return;
+  }
+  const wrote = `Wrote ${count.toLocaleString("en-US")} documents${file === undefined ? "" : ` to ${file}`}`;
+  say(
+    unreadable === 0 ? `${wrote}.` : `${wrote}; ${unreadable.toLocaleString("en-US")} can't be read and are missing.`,
+  );
 }

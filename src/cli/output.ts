@@ -10,8 +10,8 @@ import { DocDBError, type DocumentStamp } from "../client/index.ts";
 export interface DataSink {
   /** Writes a text, and waits while the reader is slower than the writer. */
   write(text: string): Promise<void>;
-  /** Ends the data: a file appears under its name only now, whole. */
-  finish(): Promise<void>;
+  /** Ends the data: a file appears only now, under its name when it is whole. */
+  finish(incomplete: boolean): Promise<void>;
   /** Gives up: nothing of a file stays. */
   abandon(): Promise<void>;
 }
@@ -46,17 +46,22 @@ export async function fileOutput(path: string): Promise<DataSink> {
       check();
       if (!stream.write(text)) await once(stream, "drain");
     },
-    finish: async () => {
+    finish: async (incomplete) => {
       stream.end();
       await once(stream, "close");
       check();
-      await rename(partial, path);
+      await rename(partial, incomplete ? incompletePath(path) : path);
     },
     abandon: async () => {
       stream.destroy();
       await rm(partial, { force: true });
     },
   };
+}
+
+/** Where a file is put of which something is missing, so that it doesn't replace a whole one. */
+export function incompletePath(path: string): string {
+  return `${path}.incomplete`;
 }
 
 /** Ends quietly when whoever reads stdout has gone. */

@@ -18,7 +18,7 @@ export { Healing, type HealingStats, type HealProgress, type HealResult, type He
 export { JsonText, jsonText } from "./json-text.ts";
 export { type JsonPatchOperation, type JsonPath, type Patch, PatchOperations } from "./patch.ts";
 export type { RequestIdOption } from "./request-ids.ts";
-export type { ScanOptions } from "./scan.ts";
+export type { ScanOptions, UnreadableDocument } from "./scan.ts";
 export type { DatabaseStats, ErrorCount, OpenDatabaseStats, PoolStats, ServerStats } from "./stats.ts";
 export type { Precondition } from "./precondition.ts";
 export type { Finding, Severity, VerifyProgress } from "./verify.ts";

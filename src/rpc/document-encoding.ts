@@ -4,12 +4,13 @@
 // The bytes are those that the generated encoder makes; a property test compares the two.
 
 import type { Timestamp } from "../../gen/google/protobuf/timestamp.ts";
-import type {
-  Document,
-  DocumentStamp,
-  GetDocumentResponse,
-  ListDocumentsResponse,
-  ScanDocumentsResponse,
+import {
+  type Document,
+  type DocumentStamp,
+  type GetDocumentResponse,
+  type ListDocumentsResponse,
+  type ScanDocumentsResponse,
+  UnreadableDocument,
 } from "../../gen/wire/docdb/v1/document.ts";
 import { lengthFieldBytes, ProtobufWriter, varintFieldBytes } from "../base/protobuf-writer.ts";
 
@@ -28,10 +29,12 @@ export function encodeListResponse({ documents, nextPageToken }: ListDocumentsRe
 }
 
 /** A ScanDocumentsResponse. */
-export function encodeScanResponse({ documents, resumeToken, version }: ScanDocumentsResponse): Buffer {
+export function encodeScanResponse(response: ScanDocumentsResponse): Buffer {
+  const { documents, resumeToken, version, unreadable } = response;
   const writer = startedWith(documents, resumeToken.length);
   writer.stringField(2, resumeToken, resumeToken.length);
   writer.varintField(3, version);
+  for (const document of unreadable) writer.bytesField(4, UnreadableDocument.encode(document).finish());
   return writer.take();
 }
 

@@ -7,6 +7,7 @@ import {
   ScanDirection,
   type ScanDocumentsRequest,
   type ScanDocumentsResponse,
+  type UnreadableDocument,
 } from "../../gen/wire/docdb/v1/document.ts";
 import { DocDBError } from "../base/errors.ts";
 import { defaultCollection, type DocumentRecord, type ScanPage, type SnapshotHandle } from "../engine/commands.ts";
@@ -16,6 +17,7 @@ import { documentOnWire } from "./batch-get.ts";
 import type { CallContext, CallEnvironment } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
 import { cursorOf, pageScope, pageToken } from "./paging.ts";
+import { rpcStatusOf } from "./status.ts";
 
 /** Documents and bytes of records in one message: enough to make its own cost small, little enough for short turns. */
 const pageDocuments = 1_000;
@@ -46,23 +48,33 @@ export async function* scanDocuments(
     const bounds = { from: start, reverse, pageSize: pageDocuments, pageBytes };
     return context.execute({ op: "scanDocuments", database, collection, snapshot, transaction, ...bounds });
   };
-  const message = (items: readonly DocumentRecord[], behind: bigint | undefined): ScanDocumentsResponse => {
+  const message = (
+    items: readonly DocumentRecord[],
+    behind: bigint | undefined,
+    unreadable: UnreadableDocument[] = [],
+  ): ScanDocumentsResponse => {
     const resumeToken = pageToken(scope, cursorAt({ from: behind, reverse }));
-    return { documents: items.map(documentOnWire), resumeToken, version: BigInt(version) };
+    return { documents: items.map(documentOnWire), resumeToken, version: BigInt(version), unreadable };
   };
   const turn = new Turn(environment.clock);
   try {
     let sent = false;
     // What a transaction reads counts as read by it, so nothing is read in it that nobody may want.
-    for await (const { items, failure } of pagesFrom(from, read, transaction === undefined)) {
+    for await (const { items, failure } of pagesFrom(from, read, transaction === undefined, request.passUnreadable)) {
       const last = items.at(-1);
       // Not from the next page's start, which passes over documents that only newer versions have.
       await turn.pause();
+      const error = failure && presentableResult(environment, "ScanDocuments", failure.error);
+      if (failure !== undefined && request.passUnreadable && saysUnreadable(error)) {
+        yield message(items, beyond(failure.id, reverse), [{ id: failure.id, error: rpcStatusOf(error) }]);
+        sent = true;
+        continue;
+      }
       if (last !== undefined) yield message(items, beyond(last.id, reverse));
       sent ||= last !== undefined;
-      if (failure === undefined) continue;
-      const error = presentableResult(environment, "ScanDocuments", failure.error);
-      throw withResumeToken(error, message([], beyond(failure.id, reverse)).resumeToken);
+      if (failure !== undefined && error !== undefined) {
+        throw withResumeToken(error, message([], beyond(failure.id, reverse)).resumeToken);
+      }
     }
     if (!sent) yield message([], from);
   } finally {
@@ -72,17 +84,26 @@ export async function* scanDocuments(
   }
 }
 
-/** The pages of a scan; each is asked for before the one in front of it is taken, if they may be read ahead. */
+/** Whether it is the document that can't be read; anything else would end the scan at the next one too. */
+function saysUnreadable(error: DocDBError | undefined): error is DocDBError {
+  return error?.code === "DOCUMENT_CORRUPT" || error?.code === "IO_ERROR";
+}
+
+/**
+ * The pages of a scan; each is asked for before the one in front of it is taken, if they may be read `ahead`. They end
+ * at a document that can't be read, unless such are passed over.
+ */
 async function* pagesFrom(
   from: bigint | undefined,
   read: (from: bigint) => Promise<ScanPage>,
   ahead: boolean,
+  passUnreadable: boolean,
 ): AsyncGenerator<ScanPage> {
   let next = from;
   let reading: Promise<ScanPage> | undefined;
   while (next !== undefined) {
     const page: ScanPage = await (reading ?? read(next));
-    next = page.failure === undefined ? page.next : undefined;
+    next = page.failure === undefined || passUnreadable ? page.next : undefined;
     reading = ahead && next !== undefined ? read(next) : undefined;
     // It may fail while the client takes its time; whoever waits for it then hears of it.
     reading?.catch(() => undefined);

@@ -143,21 +143,29 @@ test("replies are encoded as generated code does", (t) => {
 
 test("documents outside a pipeline are encoded as generated code does", (t) => {
   const documents = fc.array(document, { maxLength: 4 });
+  const error = { code: 15, message: "damaged", details: [] };
+  const ids = fc.array(uint64, { maxLength: 3 });
   fc.assert(
-    fc.property(documents, text, uint64, fc.option(document, { nil: undefined }), (many, token, version, one) => {
-      t.deepEqual(
-        new Uint8Array(encodeScanResponse({ documents: many, resumeToken: token, version })),
-        ScanDocumentsResponse.encode({ documents: many, resumeToken: token, version }).finish(),
-      );
-      t.deepEqual(
-        new Uint8Array(encodeListResponse({ documents: many, nextPageToken: token })),
-        ListDocumentsResponse.encode({ documents: many, nextPageToken: token }).finish(),
-      );
-      t.deepEqual(
-        new Uint8Array(encodeGetResponse({ document: one })),
-        GetDocumentResponse.encode({ document: one }).finish(),
-      );
-    }),
+    fc.property(
+      documents,
+      text,
+      uint64,
+      fc.option(document, { nil: undefined }),
+      ids,
+      (many, token, version, one, of) => {
+        const unreadable = of.map((id) => ({ id, error }));
+        const scanned = { documents: many, resumeToken: token, version, unreadable };
+        t.deepEqual(new Uint8Array(encodeScanResponse(scanned)), ScanDocumentsResponse.encode(scanned).finish());
+        t.deepEqual(
+          new Uint8Array(encodeListResponse({ documents: many, nextPageToken: token })),
+          ListDocumentsResponse.encode({ documents: many, nextPageToken: token }).finish(),
+        );
+        t.deepEqual(
+          new Uint8Array(encodeGetResponse({ document: one })),
+          GetDocumentResponse.encode({ document: one }).finish(),
+        );
+      },
+    ),
   );
 });
 

@@ -22,7 +22,7 @@ import {
 import { BeginTransactionRequest, TransactionServiceService } from "../../gen/docdb/v1/transaction.ts";
 import { ScanDocumentsRequest as WireRequest } from "../../gen/wire/docdb/v1/document.ts";
 import { scanDocuments } from "../../src/rpc/scan-documents.ts";
-import { create, engineWithDatabase } from "../engine/simulated-engine.ts";
+import { create, engineWithDatabase, type SimulatedEngine } from "../engine/simulated-engine.ts";
 import { temporaryServer } from "../server/temporary-server.ts";
 import { environmentOf } from "./fake-server.ts";
 import { call, decodeFailure, type Failure, failureOf } from "./calls.ts";
@@ -233,3 +233,50 @@ for (const end of ["the end of the scan", "a client that stops reading", "an int
     t.is(executor.open.size, 0);
   });
 }
+
+/** What a scan of `d` by this executor says: ids, statuses of what can't be read, and the error that ends it. */
+async function scanOf(db: SimulatedEngine, executor: Executor, request: Partial<WireRequest>): Promise<unknown[]> {
+  const said: unknown[] = [];
+  const context = {
+    signal: new AbortController().signal,
+    execute: <K extends CommandName>(command: Command<K>) => executor.execute(command),
+  };
+  const scanning = async (): Promise<void> => {
+    const wanted = WireRequest.fromPartial({ database: "d", ...request });
+    for await (const { documents, unreadable } of scanDocuments(environmentOf(executor), wanted, context)) {
+      said.push(...documents.map(({ id }) => Number(id)));
+      said.push(...unreadable.map(({ id, error }) => `${id}: ${error?.code}`));
+    }
+  };
+  await db.machine.run(scanning()).catch((error: { code?: string }) => said.push(error.code));
+  return said;
+}
+
+async function engineWithThree(): Promise<SimulatedEngine> {
+  const db = await engineWithDatabase({ cacheBytes: 0 });
+  for (let id = 1n; id <= 3n; id++) await db.write(create(id));
+  return db;
+}
+
+test("a document that the disk can't read is passed over on demand, and read again by the next scan", async (t) => {
+  const db = await engineWithThree();
+  // The read of all three fails, then that of the first one alone.
+  for (let read = 1; read <= 2; read++) db.machine.faults.failNext("readError", /d\.data$/);
+  t.deepEqual(await scanOf(db, db.engine, {}), ["IO_ERROR"]);
+  for (let read = 1; read <= 2; read++) db.machine.faults.failNext("readError", /d\.data$/);
+  t.deepEqual(await scanOf(db, db.engine, { passUnreadable: true }), [`1: ${status.INTERNAL}`, 2, 3]);
+  t.deepEqual(await scanOf(db, db.engine, { passUnreadable: true }), [1, 2, 3]);
+});
+
+test("a defect, and whatever else concerns more than a document, ends a scan that passes over documents", async (t) => {
+  const db = await engineWithThree();
+  const defect = { id: 2n, error: new Error("a defect") };
+  const defective: Executor = {
+    execute: async (command) => {
+      const result = await db.engine.execute(command);
+      return command.op === "scanDocuments" ? { ...result, items: [], next: 3n, failure: defect } : result;
+    },
+  };
+  t.deepEqual(await scanOf(db, defective, { passUnreadable: true }), ["INTERNAL"]);
+  t.deepEqual(await scanOf(db, db.engine, { passUnreadable: true, collection: "none" }), ["COLLECTION_NOT_FOUND"]);
+});

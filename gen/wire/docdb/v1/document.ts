@@ -430,22 +430,37 @@ export interface ScanDocumentsRequest {
   resumeToken: string;
   /** The transaction to read in. Empty: reads the newest version. */
   transactionId: string;
+  /**
+   * Whether to pass over documents that can't be read and tell of each in `unreadable`, all as of the same version.
+   * Default: the scan ends at the first one with its error.
+   */
+  passUnreadable: boolean;
 }
 
 /** ScanDocumentsResponse is the next piece of a scan. */
 export interface ScanDocumentsResponse {
   /**
-   * The next documents, in the direction of the scan. Never empty, except in the only message of a scan that finds
-   * none.
+   * The next documents, in the direction of the scan. Empty only in a message with `unreadable`, and in the only
+   * message of a scan that finds none.
    */
   documents: Document[];
-  /** Resumes the scan after the last document of this message. */
+  /** Resumes the scan after the last document of this message, one that can't be read included. */
   resumeToken: string;
   /**
    * The version of the database that the scan reads. The same in every message of a scan; a resumed scan reads a newer
    * one. 0 in a transaction: BeginTransaction told it.
    */
   version: bigint;
+  /** Documents behind `documents` that are there and can't be read. Only with `pass_unreadable`. */
+  unreadable: UnreadableDocument[];
+}
+
+/** UnreadableDocument is a document that a scan passed over. */
+export interface UnreadableDocument {
+  /** Id of the document. */
+  id: bigint;
+  /** Why it can't be read: DATA_LOSS (DOCUMENT_CORRUPT), or INTERNAL (IO_ERROR) when the disk fails to read it. */
+  error: Status | undefined;
 }
 
 /** PipelineRequest carries calls to the server. */
@@ -2981,7 +2996,15 @@ export const ListDocumentsResponse: MessageFns<ListDocumentsResponse> = {
 };
 
 function createBaseScanDocumentsRequest(): ScanDocumentsRequest {
-  return { database: "", collection: "", startId: 0n, direction: 0, resumeToken: "", transactionId: "" };
+  return {
+    database: "",
+    collection: "",
+    startId: 0n,
+    direction: 0,
+    resumeToken: "",
+    transactionId: "",
+    passUnreadable: false,
+  };
 }
 
 export const ScanDocumentsRequest: MessageFns<ScanDocumentsRequest> = {
@@ -3006,6 +3029,9 @@ export const ScanDocumentsRequest: MessageFns<ScanDocumentsRequest> = {
     }
     if (message.transactionId !== "") {
       writer.uint32(58).string(message.transactionId);
+    }
+    if (message.passUnreadable !== false) {
+      writer.uint32(64).bool(message.passUnreadable);
     }
     return writer;
   },
@@ -3071,6 +3097,14 @@ export const ScanDocumentsRequest: MessageFns<ScanDocumentsRequest> = {
             message.transactionId = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.passUnreadable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3094,12 +3128,13 @@ export const ScanDocumentsRequest: MessageFns<ScanDocumentsRequest> = {
     message.direction = object.direction ?? 0;
     message.resumeToken = object.resumeToken ?? "";
     message.transactionId = object.transactionId ?? "";
+    message.passUnreadable = object.passUnreadable ?? false;
     return message;
   },
 };
 
 function createBaseScanDocumentsResponse(): ScanDocumentsResponse {
-  return { documents: [], resumeToken: "", version: 0n };
+  return { documents: [], resumeToken: "", version: 0n, unreadable: [] };
 }
 
 export const ScanDocumentsResponse: MessageFns<ScanDocumentsResponse> = {
@@ -3115,6 +3150,9 @@ export const ScanDocumentsResponse: MessageFns<ScanDocumentsResponse> = {
         throw new globalThis.Error("value provided for field message.version of type uint64 too large");
       }
       writer.uint32(24).uint64(message.version);
+    }
+    for (const v of message.unreadable) {
+      UnreadableDocument.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -3156,6 +3194,14 @@ export const ScanDocumentsResponse: MessageFns<ScanDocumentsResponse> = {
             message.version = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unreadable.push(UnreadableDocument.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3176,6 +3222,79 @@ export const ScanDocumentsResponse: MessageFns<ScanDocumentsResponse> = {
     message.documents = object.documents?.map((e) => Document.fromPartial(e)) || [];
     message.resumeToken = object.resumeToken ?? "";
     message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    message.unreadable = object.unreadable?.map((e) => UnreadableDocument.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUnreadableDocument(): UnreadableDocument {
+  return { id: 0n, error: undefined };
+}
+
+export const UnreadableDocument: MessageFns<UnreadableDocument> = {
+  encode(message: UnreadableDocument, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.error !== undefined) {
+      Status.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnreadableDocument {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnreadableDocument();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = Status.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UnreadableDocument>): UnreadableDocument {
+    return UnreadableDocument.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UnreadableDocument>): UnreadableDocument {
+    const message = createBaseUnreadableDocument();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.error = (object.error !== undefined && object.error !== null)
+      ? Status.fromPartial(object.error)
+      : undefined;
     return message;
   },
 };
@@ -4335,7 +4454,7 @@ export const DocumentServiceService = {
    *   took too much memory. The last `resume_token` goes on from there, as of a newer version.
    * - RESOURCE_EXHAUSTED (TOO_MANY_SNAPSHOTS): as many scans and transactions are open as may be.
    * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged. ErrorInfo tells its `id`, and a `resume_token` that
-   *   goes on behind it.
+   *   goes on behind it. Not with `pass_unreadable`.
    */
   scanDocuments: {
     path: "/docdb.v1.DocumentService/ScanDocuments" as const,
@@ -4453,7 +4572,7 @@ export interface DocumentServiceServer extends UntypedServiceImplementation {
    *   took too much memory. The last `resume_token` goes on from there, as of a newer version.
    * - RESOURCE_EXHAUSTED (TOO_MANY_SNAPSHOTS): as many scans and transactions are open as may be.
    * - DATA_LOSS (DOCUMENT_CORRUPT): the next document is damaged. ErrorInfo tells its `id`, and a `resume_token` that
-   *   goes on behind it.
+   *   goes on behind it. Not with `pass_unreadable`.
    */
   scanDocuments: handleServerStreamingCall<ScanDocumentsRequest, ScanDocumentsResponse>;
   /**
