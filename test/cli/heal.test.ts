@@ -21,7 +21,7 @@ test("docdb heal checks one document or all of a database, and says what it foun
 });
 
 test("docdb heal ends with exit code 1 when a document is lost, and healing-stats counts it", async (t) => {
-  const { socket, db, damage } = await damagedServer(t, withoutOldWal);
+  const { socket, db, damage } = await damagedServer(t, { ...withoutOldWal, scrubIntervalMs: 0 });
   await db.checkpoint();
   await damage(4);
   const run = async (...args: string[]) => await runDocdb(args, "", socket);

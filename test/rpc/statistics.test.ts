@@ -55,7 +55,7 @@ test("the server tells of its process, its settings and its limits", async (t) =
   t.is(told?.documentBytes, BigInt(limits.documentBytes));
   t.is(told?.batchOperations, limits.batchOperations);
   t.deepEqual(databases, []);
-  t.like(cache, { documents: 0n, bytes: 0n, limitBytes: 128n * 1024n * 1024n });
+  t.like(cache, { documents: 0n, bytes: 0n, limitBytes: 160n * 1024n * 1024n });
 });
 
 test("a database tells of its documents, files and commits", async (t) => {
