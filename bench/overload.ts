@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, connect, jsonText } from "../src/client/index.ts";
 import { document } from "./contender.ts";
 import { type Load, LoadProcess, type LoadResult, rateOf } from "./loads.ts";
-import { memoryBytesOf, type ServerProcess, startDocdb } from "./server-processes.ts";
+import { cpuMicrosOf, memoryBytesOf, type ServerProcess, startDocdb } from "./server-processes.ts";
 import type { Settings } from "./settings.ts";
 import { mebibytes, rounded, table } from "./table.ts";
 
@@ -34,32 +34,42 @@ export async function overload(settings: Settings, directory: string): Promise<s
   const wanted = kinds.filter(
     (kind) => settings.only.length === 0 || settings.only.some((part) => nameOf(kind).includes(part)),
   );
-  const rows: string[][] = [];
+  const rows: Rows = { load: [], answers: [] };
   for (const kind of wanted) {
     const place = join(directory, nameOf(kind).replaceAll(" ", "-"));
     const server = startDocdb(place, settings.verbose, { flags: ["--max-connections", String(2 * clients)] });
     try {
       await fill(server.socket);
-      rows.push(await rowOf(kind, server, settings));
+      await measure(kind, server, settings, rows);
     } finally {
       await server.end("SIGTERM");
     }
   }
-  const head = ["1,000 clients", "peak/s", "asked/s", "answered/s", "served/s", "of peak, %", "p99 ms", "refused/s"];
-  return [table([...head, "no RetryInfo", "late/s", "other/s", "MiB before", "most", "normal after s"], rows)];
+  const load = ["1,000 clients", "at its best/s", "asked/s", "served/s", "of the best, %", "CPU us a call: best"];
+  const answers = ["what they get", "answered/s", "p99 ms", "refused/s", "no RetryInfo", "late/s", "other/s"];
+  return [
+    table([...load, "overloaded", "of the best by CPU, %"], rows.load),
+    table([...answers, "MiB before", "most", "normal after s"], rows.answers),
+  ];
 }
 
-async function rowOf(kind: Kind, server: ServerProcess, { seconds }: Settings): Promise<string[]> {
+/** What the server does, and what its clients and the machine notice of it. */
+interface Rows {
+  readonly load: string[][];
+  readonly answers: string[][];
+}
+
+async function measure(kind: Kind, server: ServerProcess, { seconds }: Settings, rows: Rows): Promise<void> {
   const { socket } = server;
   const base = { socket, databases: ["busy"], documents, deadlineMs: 10_000, ...kind };
   const admin = await connect({ socket, deadlineMs: 60_000 });
   const probe = await LoadProcess.start({ ...base, connections: 1, inFlight: 16, perSecond: 50 });
   const normal = await probe.run(seconds);
   const before = memoryBytesOf(server.pid);
-  const peak = await together(admin, { ...base, inFlight: kind.peakInFlight }, seconds);
+  const peak = await together(server, admin, { ...base, inFlight: kind.peakInFlight }, seconds);
   const perSecond = (overloadFactor * peak.perSecond) / clients;
   const memory = sampleMemory(server);
-  const over = await together(admin, { ...base, perSecond, bursts: true }, seconds * 2);
+  const over = await together(server, admin, { ...base, perSecond, bursts: true }, seconds * 2);
   const most = memory.stop();
   const normalAfter = await recovery(probe, normal);
   await probe.close();
@@ -68,13 +78,19 @@ async function rowOf(kind: Kind, server: ServerProcess, { seconds }: Settings): 
   const each = (count: number): string => rounded(count / over.seconds);
   const failures = Object.values(over.failed).reduce((sum, count) => sum + count, 0);
   const sent = over.answered * over.seconds + failures;
-  return [
+  rows.load.push([
     nameOf(kind),
     rounded(peak.perSecond),
     each(sent + over.unsent),
-    each(sent),
     rounded(over.perSecond),
     rounded((100 * over.perSecond) / peak.perSecond),
+    rounded(peak.cpuMicros),
+    rounded(over.cpuMicros),
+    rounded((100 * peak.cpuMicros) / over.cpuMicros),
+  ]);
+  rows.answers.push([
+    nameOf(kind),
+    rounded(over.answered),
     rounded(over.p99),
     each(QUEUE_FULL + MEMORY_LIMIT),
     rounded(over.withoutRetryInfo),
@@ -83,12 +99,14 @@ async function rowOf(kind: Kind, server: ServerProcess, { seconds }: Settings): 
     mebibytes(before),
     mebibytes(most),
     normalAfter,
-  ];
+  ]);
 }
 
 interface Together extends Pick<LoadResult, "failed" | "unsent" | "withoutRetryInfo" | "seconds"> {
   /** Commands that the server executed a second, by its own count. */
   readonly perSecond: number;
+  /** CPU time of the server for each of them, in microseconds: what it refuses is paid for in this. */
+  readonly cpuMicros: number;
   /** Calls whose answers came while the load was on, by the clients' count. */
   readonly answered: number;
   /** The worst of the processes. */
@@ -96,12 +114,17 @@ interface Together extends Pick<LoadResult, "failed" | "unsent" | "withoutRetryI
 }
 
 /** Puts a load on from all processes, with the clients shared among them. */
-async function together(admin: Client, load: Omit<Load, "connections">, seconds: number): Promise<Together> {
+async function together(
+  { pid }: ServerProcess,
+  admin: Client,
+  load: Omit<Load, "connections">,
+  seconds: number,
+): Promise<Together> {
   const connections = clients / processes;
   const all = await Promise.all(
     Array.from({ length: processes }, () => LoadProcess.start({ ...load, connections, yielding: true })),
   );
-  const executed = executedIn(admin, seconds);
+  const executed = executedIn(admin, pid, seconds);
   const results = await Promise.all(all.map((each) => each.run(seconds)));
   await Promise.all(all.map((each) => each.close()));
   const failed: Record<string, number> = {};
@@ -110,7 +133,7 @@ async function together(admin: Client, load: Omit<Load, "connections">, seconds:
   }
   const sum = (of: (result: LoadResult) => number): number => results.reduce((total, result) => total + of(result), 0);
   return {
-    perSecond: await executed,
+    ...(await executed),
     answered: sum(rateOf),
     failed,
     unsent: sum(({ unsent }) => unsent),
@@ -120,12 +143,18 @@ async function together(admin: Client, load: Omit<Load, "connections">, seconds:
   };
 }
 
-/** Commands that the server executes a second, from now on for so long. */
-async function executedIn(client: Client, seconds: number): Promise<number> {
-  const [before, startMs] = [await client.stats(), performance.now()];
+/** Commands that the server executes from now on for so long, and what each takes. */
+async function executedIn(
+  client: Client,
+  pid: number,
+  seconds: number,
+): Promise<Pick<Together, "perSecond" | "cpuMicros">> {
+  const [before, startMs, startMicros] = [await client.stats(), performance.now(), cpuMicrosOf(pid)];
   await sleep(seconds * 1000);
   const after = await client.stats();
-  return ((after.scheduler.executed - before.scheduler.executed) * 1000) / (performance.now() - startMs);
+  const executed = after.scheduler.executed - before.scheduler.executed;
+  const perSecond = (executed * 1000) / (performance.now() - startMs);
+  return { perSecond, cpuMicros: (cpuMicrosOf(pid) - startMicros) / executed };
 }
 
 /** Seconds after which the caller beside the others has the latencies that it had alone. */

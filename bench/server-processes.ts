@@ -78,6 +78,16 @@ export function memoryBytesOf(pid: number): number {
   return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
 }
 
+export /**
+ * CPU time that a process has used, in microseconds: the 14th and 15th field of its stat, in hundredths of a second.
+ */
+function cpuMicrosOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
 function start(
   command: string,
   args: readonly string[],

@@ -3,13 +3,12 @@
 // round, and ratios are taken within a round, so that what disturbs the machine for a while disturbs neither alone.
 
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { document } from "./contender.ts";
 import { ClientProcess, type Job, type Workload } from "./jobs.ts";
-import { startDocdb } from "./server-processes.ts";
+import { cpuMicrosOf, startDocdb } from "./server-processes.ts";
 import type { Settings } from "./settings.ts";
 import { medianOf, rounded, spread, table } from "./table.ts";
 
@@ -114,14 +113,4 @@ function rowOf(found: readonly Found[][], of: (one: Found) => number, digits: nu
   const [off = [], ...others] = figures;
   const ratios = others.map((rounds) => medianOf(rounds.map((figure, round) => figure / (off[round] ?? 0))));
   return [...figures.map((rounds) => spread(rounds, digits)), ...ratios.map((ratio) => rounded(ratio, 3))];
-}
-
-/**
- * CPU time that a process has used, in microseconds: the 14th and 15th field of its stat, in hundredths of a second.
- */
-function cpuMicrosOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }

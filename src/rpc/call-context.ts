@@ -27,6 +27,7 @@ import type { ReplyRooms } from "./reply-room.ts";
 import type { Statistics } from "./server-figures.ts";
 import type { CallMemory } from "./call-memory.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
+import type { Crowding } from "./crowding.ts";
 
 /** What calls need of the server. */
 export interface CallEnvironment {
@@ -35,6 +36,7 @@ export interface CallEnvironment {
   readonly clock: Clock;
   readonly random: Randomness;
   readonly gate: CallGate;
+  readonly crowding: Crowding;
   readonly replyRooms: ReplyRooms;
   readonly memory: CallMemory;
   readonly statistics: Statistics;

@@ -45,6 +45,7 @@ export function unaryCall<Request, Response>(
         const request = isLongRequest(call.request)
           ? await decodeLongRequest(method, call.request, turn)
           : decodeRequest(method, call.request);
+        environment.crowding.note(request, call);
         const response = await handler(request, context);
         const bytes = isLongResponse(response)
           ? await encodeResponseInTurns(method, response, turn)

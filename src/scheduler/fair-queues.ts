@@ -31,6 +31,11 @@ export class FairQueues<T> {
     return this.#size;
   }
 
+  /** Queues that aren't empty. */
+  get count(): number {
+    return this.#queues.size;
+  }
+
   depth(name: string): number {
     return this.#queues.get(name)?.value.members.size ?? 0;
   }

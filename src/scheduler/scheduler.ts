@@ -45,6 +45,9 @@ export interface SchedulerStats extends SchedulerOptions {
   readonly dropped: number;
 }
 
+/** A queue is long when this part of it is taken. */
+const longPart = 8;
+
 /** Starts a command whose turn has come. */
 type Start = () => void;
 
@@ -109,6 +112,25 @@ export class Scheduler implements Executor {
     const { slots, queuePerDatabase, queueTotal } = this.#options;
     const [busySlots, queued] = [this.#busySlots, this.#queues.size];
     return { slots, busySlots, queued, queueTotal, queuePerDatabase, ...this.#counts };
+  }
+
+  /**
+   * Commands that may come for a database before its queue is long, so that its clients had better keep them for now; 0
+   * or less when it is. Long is an eighth of what may wait for it, and when half of what may wait altogether does, its
+   * part of that.
+   */
+  roomFor(database: string): number {
+    const { queuePerDatabase, queueTotal } = this.#options;
+    const { size, count } = this.#queues;
+    const long = Math.max(1, Math.floor(queuePerDatabase / longPart));
+    if (size < Math.min(long, queueTotal / 2)) return long - size;
+    const most = size >= queueTotal / 2 ? Math.min(long, Math.ceil(size / count)) : long;
+    return most - this.queuedFor(database);
+  }
+
+  /** More has come in than one turn of the event loop should take. */
+  flooded(): void {
+    this.#budget.flooded();
   }
 
   /** Commands of this database that wait for their turn. */

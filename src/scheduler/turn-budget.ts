@@ -5,6 +5,8 @@
 // Invariants
 // 1. In each turn some work is done, so that nothing waits for ever.
 // 2. Work that is left over goes on in the next turn, after the loop has looked for I/O.
+// 3. A turn that is long because too much has come in says nothing about the work, which then gets its part all the
+//    same: else a server that is asked for too much would do nothing but listen.
 
 import type { Clock } from "../platform/platform.ts";
 
@@ -12,6 +14,8 @@ import type { Clock } from "../platform/platform.ts";
 const targetMs = 3;
 /** Bounds of the budget, in milliseconds. */
 const [leastMs, mostMs] = [0.25, 4];
+/** What work gets at least behind a flood. */
+const floodedMs = 2;
 
 export class TurnBudget {
   readonly #clock: Clock;
@@ -22,6 +26,7 @@ export class TurnBudget {
   #inTurn = false;
   /** Whether the turn before ended with work left over. */
   #leftOver = false;
+  #flooded = false;
 
   /** `onTurn` is called once after each turn in which `hasTime` was asked. */
   constructor(clock: Clock, onTurn: () => void) {
@@ -50,13 +55,21 @@ export class TurnBudget {
     if (!this.#inTurn) this.#begin();
   }
 
+  /** More has come in than one turn should take. */
+  flooded(): void {
+    this.#flooded = true;
+  }
+
   #begin(): void {
     const nowMs = this.#clock.monotonicMs();
-    if (this.#leftOver) {
+    if (this.#flooded) {
+      this.#budgetMs = Math.max(floodedMs, this.#budgetMs);
+    } else if (this.#leftOver) {
       const change = Math.min(1.25, Math.max(0.5, targetMs / Math.max(nowMs - this.#startMs, leastMs)));
       this.#budgetMs = Math.min(mostMs, Math.max(leastMs, this.#budgetMs * change));
     }
     this.#leftOver = false;
+    this.#flooded = false;
     this.#startMs = nowMs;
     this.#endMs = nowMs + this.#budgetMs;
     this.#inTurn = true;

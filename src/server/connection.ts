@@ -12,6 +12,8 @@ import type { MemoryAccount } from "../base/memory-account.ts";
 import { smallMessageBytes } from "../rpc/call-memory.ts";
 import { type Encoding, Inflation } from "./inflation.ts";
 import { MessageMeter } from "./message-meter.ts";
+import type { Stoppable } from "./reading-line.ts";
+import { startReading, stopReading } from "./socket-reading.ts";
 
 /** Bytes of requests that one connection may hold: twice the largest message. */
 const connectionBytes = 64 * 1024 * 1024;
@@ -26,19 +28,21 @@ interface TendedStream {
   dueSinceMs: number | undefined;
 }
 
-export class Connection {
+export class Connection implements Stoppable {
   /** What gRPC calls the peer. */
   readonly name: string;
   readonly socket: Socket;
   readonly #memory: MemoryAccount;
   readonly #streams = new Map<ServerHttp2Stream, TendedStream>();
+  readonly #onEnd: () => void;
   #heldBytes = 0;
 
-  /** `memory` is that of all calls. */
-  constructor(name: string, socket: Socket, memory: MemoryAccount) {
+  /** `memory` is that of all calls; `onEnd` is called when one on this connection has ended. */
+  constructor(name: string, socket: Socket, memory: MemoryAccount, onEnd: () => void) {
     this.name = name;
     this.socket = socket;
     this.#memory = memory;
+    this.#onEnd = onEnd;
   }
 
   /** Streams that are open. */
@@ -69,6 +73,7 @@ export class Connection {
     stream.once("close", () => {
       this.#streams.delete(stream);
       this.#hold(-meter.held);
+      this.#onEnd();
     });
   }
 
@@ -91,6 +96,21 @@ export class Connection {
         this.#boundStream(stream, tended);
       },
     });
+  }
+
+  /** Whether a stream of requests is open, or an answer waits that the client has to make room for. */
+  get mustBeRead(): boolean {
+    for (const [stream, { oneRequest }] of this.#streams) if (!oneRequest || stream.writableLength > 0) return true;
+    return false;
+  }
+
+  /** What comes from now on stays in the socket, or with the client. */
+  stopReading(): void {
+    stopReading(this.socket);
+  }
+
+  startReading(): void {
+    startReading(this.socket);
   }
 
   /** Resets the streams whose client has been due for `limitMs`; returns how many. */

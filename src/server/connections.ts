@@ -5,6 +5,8 @@
 // 2. A connection that doesn't say in time that it speaks HTTP/2 is closed. (Later, gRPC's keepalive finds out whether
 //    its client is still there.)
 // 3. What its streams may hold and how long they may take is bounded: see connection.ts.
+// 4. It is read as fast as its calls can be queued: see reading-line.ts; and all together as fast as a turn of the
+//    event loop may be long: see intake.ts.
 
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
@@ -14,6 +16,8 @@ import type { Observer } from "../telemetry/observer.ts";
 import { Connection } from "./connection.ts";
 import { encodingOf, refuseEncoding } from "./inflation.ts";
 import { dropEndlessTimeout, onNewStream, resetWhenAnswered } from "./http2-streams.ts";
+import { Intake } from "./intake.ts";
+import { type LongQueues, ReadingLine } from "./reading-line.ts";
 
 export interface ConnectionLimits {
   /** Connections at the same time; more are refused. */
@@ -24,12 +28,20 @@ export interface ConnectionLimits {
   readonly slowClientMs: number;
 }
 
+/** Where calls wait, as far as it decides about reading. */
+export interface Queues extends LongQueues {
+  /** More calls have come in than one turn of the event loop should take. */
+  flooded(): void;
+}
+
 /** The client's preface and its first SETTINGS frame: 24 and 9 bytes. RFC 9113, 3.4. */
 const greetingBytes = 33;
 /** Streams are looked at so many times in the time that they have. */
 const looksInTime = 20;
 /** Connections that are looked at in one turn of the event loop. */
 const looksATurn = 50;
+/** Milliseconds between two looks at all connections that aren't read. */
+const lineLookMs = 500;
 /** How long a connection that was refused gets to read why. */
 const refusalMs = 1_000;
 
@@ -44,22 +56,34 @@ export class Connections {
   readonly #open = new Map<string, Connection>();
   readonly #memory: MemoryAccount;
   readonly #stopListening: () => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #line: ReadingLine;
+  readonly #intake: Intake<Connection>;
   #looking = false;
+  #lookingAtLine = false;
 
-  /** `memory` is that of all calls. */
+  /** `memory` is that of all calls; `queues` is where calls wait. */
   constructor(
     limits: ConnectionLimits,
     streamingPaths: ReadonlySet<string>,
     observer: Observer,
     memory: MemoryAccount,
+    queues: Queues,
   ) {
     this.#limits = limits;
     this.#observer = observer;
     this.#memory = memory;
     this.#streamingPaths = streamingPaths;
     this.#stopListening = onNewStream((stream, headers) => this.#onStream(stream, headers));
-    this.#timer = setInterval(() => void this.#look(), limits.slowClientMs / looksInTime).unref();
+    this.#line = new ReadingLine(queues);
+    this.#intake = new Intake(
+      (connection) => !this.#line.has(connection),
+      () => queues.flooded(),
+    );
+    this.#timers = [
+      setInterval(() => void this.#look(), limits.slowClientMs / looksInTime).unref(),
+      setInterval(() => this.#line.lookAtAll(performance.now()), lineLookMs).unref(),
+    ];
   }
 
   /** Connections that are open. */
@@ -78,31 +102,57 @@ export class Connections {
     // A Unix socket's peer has no address, by which to know its calls and streams.
     const name = `unix:${++lastConnection}`;
     Object.defineProperty(socket, "remoteAddress", { value: name });
-    this.#open.set(name, new Connection(name, socket, this.#memory));
+    const connection = new Connection(name, socket, this.#memory, () => this.#callEnded());
+    this.#open.set(name, connection);
+    this.#intake.add(connection);
     const greeted = setTimeout(() => {
       if (socket.bytesRead < greetingBytes) socket.destroy();
     }, greetingMs);
     socket.once("close", () => {
       clearTimeout(greeted);
       this.#open.delete(name);
+      this.#line.forget(connection);
+      this.#intake.remove(connection);
     });
     return true;
   }
 
+  /** A call on the connection that gRPC calls by this name has come for a database whose queue is long. */
+  crowded(peer: string, database: string): void {
+    const connection = this.#open.get(peer);
+    if (connection !== undefined) this.#line.crowded(connection, database, performance.now());
+  }
+
+  /** Reads on from whoever waits. */
+  readAll(): void {
+    this.#line.lookAtAll(Number.POSITIVE_INFINITY);
+  }
+
   /** Stops looking after what is left. */
   close(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#stopListening();
   }
 
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const connection = this.#open.get(stream.session?.socket.remoteAddress ?? "");
     if (connection === undefined) return;
+    this.#intake.took(connection, performance.now());
     dropEndlessTimeout(headers);
     resetWhenAnswered(stream);
     const oneRequest = !this.#streamingPaths.has(String(headers[constants.HTTP2_HEADER_PATH]));
     if (!oneRequest) refuseEncoding(headers);
     connection.tend(stream, oneRequest, encodingOf(headers));
+  }
+
+  /** Looks, once in a turn, whether those may go on that aren't read. */
+  #callEnded(): void {
+    if (this.#lookingAtLine || this.#line.isEmpty) return;
+    this.#lookingAtLine = true;
+    setImmediate(() => {
+      this.#lookingAtLine = false;
+      this.#line.look();
+    });
   }
 
   /** Ends what takes too long, on a few connections at a time. */

@@ -9,7 +9,7 @@ import { limits } from "../base/limits.ts";
 import type { MemoryAccount } from "../base/memory-account.ts";
 import { streamingPaths } from "../rpc/services.ts";
 import type { Observer } from "../telemetry/observer.ts";
-import { type ConnectionLimits, Connections } from "./connections.ts";
+import { type ConnectionLimits, Connections, type Queues } from "./connections.ts";
 import { listenOnSocketFile, type SocketFile } from "./socket-file.ts";
 
 export interface ListenerOptions extends ConnectionLimits {
@@ -36,8 +36,8 @@ export class Listener {
   readonly #connections: Connections;
   #socketFile: SocketFile | undefined;
 
-  /** `memory` is that of all calls. */
-  constructor(options: ListenerOptions, observer: Observer, memory: MemoryAccount) {
+  /** `memory` is that of all calls, `queues` where they wait. */
+  constructor(options: ListenerOptions, observer: Observer, memory: MemoryAccount, queues: Queues) {
     this.#options = options;
     this.grpc = new Server({
       "grpc.max_receive_message_length": limits.messageBytes,
@@ -48,7 +48,7 @@ export class Listener {
       "grpc.enable_channelz": 0,
     });
     const injector = this.grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#connections = new Connections(options, streamingPaths, observer, memory);
+    this.#connections = new Connections(options, streamingPaths, observer, memory, queues);
     this.#net = createServer((connection) => {
       if (this.#connections.accept(connection)) injector.injectConnection(connection);
     });
@@ -66,6 +66,16 @@ export class Listener {
   /** Connections open now. */
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** A call on the connection that gRPC calls by this name has come for a database whose queue is long. */
+  crowded(peer: string, database: string): void {
+    this.#connections.crowded(peer, database);
+  }
+
+  /** Reads on from every connection: the server takes no more calls, and its clients are to be told. */
+  readAll(): void {
+    this.#connections.readAll();
   }
 
   /** Accepts no more connections and removes the socket file. Open connections go on. */

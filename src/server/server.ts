@@ -10,6 +10,7 @@ import { Engine } from "../engine/engine.ts";
 import { realPlatform } from "../platform/real/real-platform.ts";
 import { CallMemory } from "../rpc/call-memory.ts";
 import { CallGate } from "../rpc/call-gate.ts";
+import { Crowding } from "../rpc/crowding.ts";
 import { metricsText, type TextFormat } from "../observability/exposition.ts";
 import { metricsOf } from "../observability/metrics.ts";
 import { MetricsEndpoint } from "../observability/metrics-endpoint.ts";
@@ -98,7 +99,7 @@ export async function startServer(
   const scheduler = new Scheduler(engine, clock, options, background);
   const gate = new CallGate();
   const memory = new CallMemory(engine.memory);
-  const listener = new Listener({ ...options, inherited }, observer, memory.account);
+  const listener = new Listener({ ...options, inherited }, observer, memory.account, scheduler);
   const ownProcess = new ProcessStatistics(options.dataDirectory);
   const statistics = (database: string): ServerFigures => ({
     process: ownProcess.figures(listener.connections),
@@ -124,6 +125,7 @@ export async function startServer(
     clock,
     random,
     gate,
+    crowding: new Crowding(scheduler, (peer, database) => listener.crowded(peer, database)),
     replyRooms: new ReplyRooms(),
     memory,
     statistics,
@@ -153,10 +155,9 @@ export async function startServer(
       observer.event("warn", "the socket file was left behind", { socket: options.socket, error: String(error) });
     });
     engine.stopLongWork();
-    const drained = await inTime(
-      gate.drain().then(() => scheduler.drain()),
-      options.drainMs,
-    );
+    const ended = gate.drain().then(() => scheduler.drain());
+    listener.readAll();
+    const drained = await inTime(ended, options.drainMs);
     if (!drained) {
       observer.event("warn", "calls did not end in time and were given up", { drainMs: options.drainMs });
       gate.interruptAll();

@@ -12,9 +12,11 @@ import type { CallEnvironment } from "../../src/rpc/call-context.ts";
 import { Log } from "../../src/observability/log.ts";
 import { CallMemory } from "../../src/rpc/call-memory.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
+import { Crowding } from "../../src/rpc/crowding.ts";
 import { HealthBoard } from "../../src/rpc/health-board.ts";
 import { ReplyRooms } from "../../src/rpc/reply-room.ts";
 import { addServices, docdbServices } from "../../src/rpc/services.ts";
+import type { Queues } from "../../src/server/connections.ts";
 import { Listener } from "../../src/server/listener.ts";
 import { unwatched } from "../../src/telemetry/call-watch.ts";
 import { type Observer, silentObserver } from "../../src/telemetry/observer.ts";
@@ -24,6 +26,8 @@ import { clientOf, temporaryDirectory } from "../server/temporary-server.ts";
 export type Answer = (command: Command, context: ExecutionContext) => Promise<unknown>;
 
 export interface FakeServer {
+  readonly socket: string;
+  readonly listener: Listener;
   readonly client: Client;
   readonly gate: CallGate;
   readonly health: HealthBoard;
@@ -31,16 +35,23 @@ export interface FakeServer {
   readonly logged: string[];
 }
 
+/** Queues that are never long. */
+const roomy: Queues = { roomFor: () => 1, flooded: () => undefined };
+
 /** A server whose commands are answered by `answer`. */
-export async function fakeServer(t: TestContext, answer: Answer): Promise<FakeServer> {
-  return await serverOver(t, {
-    execute: <K extends CommandName>(command: Command<K>, context: ExecutionContext = {}) =>
-      answer(asCommand(command), context) as Promise<Result<K>>,
-  });
+export async function fakeServer(t: TestContext, answer: Answer, queues: Queues = roomy): Promise<FakeServer> {
+  const execute = <K extends CommandName>(command: Command<K>, context: ExecutionContext = {}) =>
+    answer(asCommand(command), context) as Promise<Result<K>>;
+  return await serverOver(t, { execute }, queues);
 }
 
 /** What calls need, over any executor and on the real machine. There is nothing else of a server. */
-export function environmentOf(executor: Executor, observer: Observer = silentObserver): CallEnvironment {
+export function environmentOf(
+  executor: Executor,
+  observer: Observer = silentObserver,
+  queues: Queues = roomy,
+  onCrowded: (peer: string, database: string) => void = () => undefined,
+): CallEnvironment {
   const { clock, random } = realPlatform();
   const nothing = (): never => {
     throw new Error("there are no figures here");
@@ -52,6 +63,7 @@ export function environmentOf(executor: Executor, observer: Observer = silentObs
     clock,
     random,
     gate,
+    crowding: new Crowding(queues, onCrowded),
     replyRooms: new ReplyRooms(),
     memory: new CallMemory(new MemoryAccount()),
     statistics: nothing,
@@ -61,15 +73,16 @@ export function environmentOf(executor: Executor, observer: Observer = silentObs
 }
 
 /** A server over any executor. */
-export async function serverOver(t: TestContext, executor: Executor): Promise<FakeServer> {
+export async function serverOver(t: TestContext, executor: Executor, queues: Queues = roomy): Promise<FakeServer> {
   const socket = join(await temporaryDirectory(t), "s");
   const [health, logged] = [new HealthBoard(docdbServices), new Array<string>()];
   const observer = new Log("debug", { write: (line) => void logged.push(line) });
-  const environment = environmentOf(executor, observer);
-  const listener = new Listener(
+  const environment = environmentOf(executor, observer, queues, (peer, database) => listener.crowded(peer, database));
+  const listener: Listener = new Listener(
     { socket, maxConnections: 10, maxConcurrentStreams: 100, greetingMs: 10_000, slowClientMs: 60_000 },
     observer,
     environment.memory.account,
+    queues,
   );
   const { gate } = environment;
   addServices(listener.grpc, environment, health, () => Promise.reject(new Error("no descriptors here")));
@@ -80,5 +93,5 @@ export async function serverOver(t: TestContext, executor: Executor): Promise<Fa
   });
   gate.open();
   health.setServing(true);
-  return { client: clientOf(t, socket), gate, health, logged };
+  return { socket, listener, client: clientOf(t, socket), gate, health, logged };
 }

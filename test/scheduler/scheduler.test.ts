@@ -276,3 +276,26 @@ test("what nobody waits for any more when its turn comes never runs", async (t) 
   t.is(executor.order, "a");
   t.like(scheduler.stats, { executed: 1, dropped: 1, queued: 0 });
 });
+
+test("a queue is long when an eighth of what may wait for its database does, whatever others do", (t) => {
+  const scheduler = new Scheduler(new ManualExecutor(), new ManualClock(), { ...roomy, queuePerDatabase: 80 });
+  t.is(scheduler.roomFor("a"), 10);
+  // The first one runs.
+  for (let i = 0; i < 5; i++) void scheduler.execute(get("A"));
+  t.true(scheduler.roomFor("a") > 0);
+  for (let i = 0; i < 8; i++) void scheduler.execute(get("a"));
+  t.is(scheduler.roomFor("A"), -2);
+  t.is(scheduler.roomFor("b"), 10);
+});
+
+test("when half of what may wait altogether does, the databases that have most of it have long queues", (t) => {
+  const options = { slots: 1, queuePerDatabase: 800, queueTotal: 20 };
+  const scheduler = new Scheduler(new ManualExecutor(), new ManualClock(), options);
+  void scheduler.execute(get("a"));
+  for (let i = 0; i < 8; i++) void scheduler.execute(get("a"));
+  t.true(scheduler.roomFor("a") > 0);
+  void scheduler.execute(get("b"));
+  void scheduler.execute(get("b"));
+  t.true(scheduler.roomFor("a") <= 0);
+  t.true(scheduler.roomFor("b") > 0);
+});

@@ -63,3 +63,19 @@ test("turns without too much work leave the budget alone", async (t) => {
   }
   t.is(budget.budgetMs, 4);
 });
+
+test("a turn that is long because too much came in leaves work its part of the next one", async (t) => {
+  const { clock, budget, turns, work } = endless(0.01, 1);
+  work();
+  for (let turn = 0; turn < 50; turn++) await clock.endTurn();
+  t.is(budget.budgetMs, 0.25);
+  const before = turns.at(-1) ?? 0;
+  budget.flooded();
+  clock.nowMs += 500;
+  await clock.endTurn();
+  t.is(budget.budgetMs, 2);
+  t.true((turns.at(-1) ?? 0) > 4 * before);
+  // Without a flood the budget comes down again.
+  for (let turn = 0; turn < 50; turn++) await clock.endTurn();
+  t.is(budget.budgetMs, 0.25);
+});
