@@ -19,7 +19,7 @@ export function callMetrics(figures: MetricFigures): Metric[] {
   return [...operationMetrics(figures), ...errorMetrics(figures), ...schedulerMetrics(figures)];
 }
 
-function operationMetrics({ calls, inFlight, pipelines }: MetricFigures): Metric[] {
+function operationMetrics({ calls, inFlight, pipelines, heldBack }: MetricFigures): Metric[] {
   const operations = calls.operations.filter(({ durations }) => durations.count > 0);
   const databases = [...calls.databases.all];
   return [
@@ -63,6 +63,11 @@ function operationMetrics({ calls, inFlight, pipelines }: MetricFigures): Metric
     ),
     gauge("docdb_calls_in_flight", "Calls in flight; a pipeline counts as one.", inFlight),
     gauge("docdb_pipeline_streams", "Streams of DocumentService.Pipeline that are open.", pipelines),
+    gauge(
+      "docdb_connections_held_back",
+      "Connections that aren't read for now: they bring many calls for databases with long queues.",
+      heldBack,
+    ),
   ];
 }
 

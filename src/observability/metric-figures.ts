@@ -16,6 +16,8 @@ export interface MetricFigures extends ServerFigures {
   /** Calls in flight, and streams of DocumentService.Pipeline among them. */
   readonly inFlight: number;
   readonly pipelines: number;
+  /** Connections that aren't read for now. */
+  readonly heldBack: number;
 }
 
 export function counter(name: string, help: string, samples: readonly Sample[] | number): Metric {

@@ -113,6 +113,12 @@ export class Connection implements Stoppable {
     startReading(this.socket);
   }
 
+  /** Reads again after a long time in which the client couldn't do what is due. */
+  readOn(): void {
+    for (const tended of this.#streams.values()) tended.dueSinceMs = undefined;
+    this.startReading();
+  }
+
   /** Resets the streams whose client has been due for `limitMs`; returns how many. */
   endOverdue(nowMs: number, limitMs: number): number {
     let ended = 0;

@@ -91,6 +91,11 @@ export class Connections {
     return this.#open.size;
   }
 
+  /** Of those, connections that wait to be read because queues are long. */
+  get heldBack(): number {
+    return this.#line.size;
+  }
+
   /** Takes a connection in, if there is room for it; otherwise refuses it, and returns false. */
   accept(socket: Socket): boolean {
     const { maxConnections, greetingMs } = this.#limits;
@@ -162,6 +167,7 @@ export class Connections {
     let [looked, ended] = [0, 0];
     for (const connection of this.#open.values()) {
       if (++looked % looksATurn === 0) await nextTurn();
+      if (this.#line.has(connection)) continue;
       ended += connection.endOverdue(performance.now(), this.#limits.slowClientMs);
     }
     this.#looking = false;

@@ -68,6 +68,11 @@ export class Listener {
     return this.#connections.size;
   }
 
+  /** Of those, connections that aren't read for now. */
+  get heldBack(): number {
+    return this.#connections.heldBack;
+  }
+
   /** A call on the connection that gRPC calls by this name has come for a database whose queue is long. */
   crowded(peer: string, database: string): void {
     this.#connections.crowded(peer, database);

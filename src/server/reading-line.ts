@@ -22,7 +22,8 @@ export interface Stoppable {
   /** Whether it has to be read whatever waits. */
   readonly mustBeRead: boolean;
   stopReading(): void;
-  startReading(): void;
+  /** It was kept from sending until now. */
+  readOn(): void;
 }
 
 /** Where calls wait. */
@@ -51,6 +52,13 @@ export class ReadingLine {
 
   get isEmpty(): boolean {
     return this.#lines.size === 0;
+  }
+
+  /** Connections that wait. */
+  get size(): number {
+    let size = 0;
+    for (const line of this.#lines.values()) size += line.size;
+    return size;
   }
 
   /** Whether a connection waits. */
@@ -99,5 +107,5 @@ export class ReadingLine {
 
 function release(line: Map<Stoppable, Waiting>, connection: Stoppable): void {
   line.delete(connection);
-  connection.startReading();
+  connection.readOn();
 }

@@ -112,10 +112,8 @@ export async function startServer(
   });
   const metrics = (format: TextFormat): string => {
     const { inFlight, pipelines } = gate;
-    return metricsText(
-      metricsOf({ ...statistics(""), calls, meters, background: background.stats, inFlight, pipelines }),
-      format,
-    );
+    const now = { inFlight, pipelines, heldBack: listener.heldBack };
+    return metricsText(metricsOf({ ...statistics(""), calls, meters, background: background.stats, ...now }), format);
   };
   const slow = new SlowOperations(options.slowOperationMs, observer, clock);
   const watch = options.metrics || tracer.isOn ? new Watch({ clock, meters: calls, tracer, slow }) : unwatched;

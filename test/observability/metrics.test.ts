@@ -141,6 +141,7 @@ test("counters agree with what was done, pipelined and alone", async (t) => {
     docdb_transactions_begun_total: 1,
     'docdb_transactions_total{outcome="committed"}': 1,
     docdb_connections: 2,
+    docdb_connections_held_back: 0,
   };
   for (const [series, value] of Object.entries(expected)) t.is(valueOf(text, series), value, series);
   // The client ends its own when it is idle.

@@ -47,7 +47,7 @@ async function flooded(t: ExecutionContext) {
 }
 
 test("who floods a database isn't read while its queue is long; others are, and all are answered", async (t) => {
-  const { room, heavy, light, ask, countOf, untilBegun, goOn } = await flooded(t);
+  const { room, heavy, light, ask, countOf, untilBegun, goOn, listener } = await flooded(t);
   room["flooded"] = 0;
   const first = Array.from({ length: 3 }, () => ask(heavy, "flooded"));
   await untilBegun("flooded", 3);
@@ -56,11 +56,13 @@ test("who floods a database isn't read while its queue is long; others are, and 
   const lightOnFlooded = ask(light, "flooded");
   await untilBegun("flooded", 4);
   t.is(countOf("flooded"), 4);
+  t.is(listener.heldBack, 1);
   room["flooded"] = 100;
   goOn();
   const answers = await Promise.all([...first, ...later, lightOnFlooded]);
   t.true(answers.every(({ reason }) => reason === "DOCUMENT_NOT_FOUND"));
   t.is(countOf("flooded"), 9);
+  t.is(listener.heldBack, 0);
 });
 
 test("a server that stops reads everybody again, and refuses what it finds as not begun", async (t) => {

@@ -12,7 +12,7 @@ class NotedConnection implements Stoppable {
     this.isRead = false;
   }
 
-  startReading(): void {
+  readOn(): void {
     this.isRead = true;
   }
 }
@@ -31,6 +31,7 @@ test("a connection with several calls waits when a queue is long; one with few c
   third.mustBeRead = true;
   for (const connection of [first, second, third]) line.crowded(connection, "d", 0);
   t.is(read(), "-rr");
+  t.is(line.size, 1);
   t.true(line.has(first));
   t.false(line.has(second));
 });
@@ -66,7 +67,7 @@ test("a connection that is read before its time is stopped again and keeps its p
   const { line, connections, read } = lineWith(rooms, 2);
   const [first, second] = connections as [NotedConnection, NotedConnection];
   for (const connection of connections) line.crowded(connection, "d", 0);
-  first.startReading();
+  first.readOn();
   line.crowded(first, "d", 1);
   t.is(read(), "--");
   rooms.d = 1;
