@@ -24,10 +24,10 @@ type Kind = Pick<Load, "workload" | "pipeline" | "inFlight"> & { readonly peakIn
 
 /** Calls that each client has in flight at most, overloaded and at its best. */
 const kinds: readonly Kind[] = [
-  { workload: "get", pipeline: false, inFlight: 32, peakInFlight: 1 },
-  { workload: "create", pipeline: false, inFlight: 32, peakInFlight: 1 },
-  { workload: "get", pipeline: true, inFlight: 128, peakInFlight: 32 },
-  { workload: "create", pipeline: true, inFlight: 128, peakInFlight: 32 },
+  { workload: "get", pipeline: false, inFlight: 32, peakInFlight: 4 },
+  { workload: "create", pipeline: false, inFlight: 32, peakInFlight: 4 },
+  { workload: "get", pipeline: true, inFlight: 128, peakInFlight: 64 },
+  { workload: "create", pipeline: true, inFlight: 128, peakInFlight: 64 },
 ];
 
 export async function overload(settings: Settings, directory: string): Promise<string[]> {
