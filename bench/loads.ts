@@ -100,16 +100,6 @@ export class LoadProcess {
   }
 }
 
-/** Runs a load in a process of its own, once. */
-export async function loadOnce(load: Load, seconds: number): Promise<LoadResult> {
-  const child = await LoadProcess.start(load);
-  try {
-    return await child.run(seconds);
-  } finally {
-    await child.close();
-  }
-}
-
 /** Calls a second that succeeded. */
 export function rateOf({ succeeded, seconds }: LoadResult): number {
   return Object.values(succeeded).reduce((sum, count) => sum + count, 0) / seconds;
