@@ -144,10 +144,13 @@ export class Connection implements Stoppable {
     this.#boundStream(stream, tended);
   }
 
-  /** Resets a stream that takes more than a little when all together take too much. */
+  /**
+   * Resets a stream that takes more than a little when all together take too much. Not before the turn's reading is
+   * done: ticks and microtasks run while HTTP/2's library still reads, where a reset would send, which it forbids.
+   */
   #boundStream(stream: ServerHttp2Stream, { meter, inflating }: TendedStream): void {
     if (meter.held + inflating <= smallMessageBytes) return;
-    if (this.#heldBytes > connectionBytes || this.#memory.freeBytes < 0) process.nextTick(reset, stream);
+    if (this.#heldBytes > connectionBytes || this.#memory.freeBytes < 0) setImmediate(reset, stream);
   }
 
   #hold(bytes: number): void {

@@ -11,9 +11,12 @@ export interface ServerChild {
   readonly processId: number;
   /** What it wrote to its log. */
   readonly log: () => string;
-  /** Ends it with this signal, and waits until it is gone. */
+  /** Ends it with this signal, and waits until it is gone. Rejects when it has ended otherwise, and says how. */
   readonly end: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
 }
+
+/** Lines of the log that are told when it has ended otherwise: a crash of Node's own prints its stack there. */
+const toldLines = 40;
 
 /**
  * Starts a server; `enter` is a command that replaces itself by the one that follows. Connecting with
@@ -33,13 +36,20 @@ export function startServerChild(
   child.stderr.on("data", (chunk) => {
     log += String(chunk);
   });
-  const gone = once(child, "exit");
+  // Its `close` is after the last of its log.
+  const gone = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  const sent = new Set<NodeJS.Signals>();
   return {
     processId: child.pid ?? 0,
     log: () => log,
     end: async (signal) => {
+      if (child.exitCode === null && child.signalCode === null) sent.add(signal);
       child.kill(signal);
-      await gone;
+      const [exitCode, endedBy] = await gone;
+      if (endedBy === null ? sent.size > 0 : sent.has(endedBy)) return;
+      const how = endedBy === null ? `with exit code ${exitCode}` : `by ${endedBy}`;
+      const told = log.split("\n").slice(-toldLines).join("\n");
+      throw new Error(`The server ended ${how}, and nobody had asked it to. The end of its log:\n${told}`);
     },
   };
 }

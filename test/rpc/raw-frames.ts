@@ -36,6 +36,8 @@ export function headerBlock(path: string, more: readonly (readonly [string, stri
     [":method", "POST"],
     [":scheme", "http"],
     [":path", path],
+    // Without it every stream would be reset (PROTOCOL_ERROR) before the server hears of it.
+    [":authority", "localhost"],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
   ];
