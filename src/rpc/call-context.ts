@@ -27,7 +27,7 @@ import type { ReplyRooms } from "./reply-room.ts";
 import type { Statistics } from "./server-figures.ts";
 import type { CallMemory } from "./call-memory.ts";
 import type { CallGate, CallKind, GatedCall } from "./call-gate.ts";
-import type { Crowding } from "./crowding.ts";
+import type { Asking, Origin } from "./asking.ts";
 
 /** What calls need of the server. */
 export interface CallEnvironment {
@@ -36,7 +36,7 @@ export interface CallEnvironment {
   readonly clock: Clock;
   readonly random: Randomness;
   readonly gate: CallGate;
-  readonly crowding: Crowding;
+  readonly asking: Asking;
   readonly replyRooms: ReplyRooms;
   readonly memory: CallMemory;
   readonly statistics: Statistics;
@@ -91,6 +91,7 @@ export interface CallContext {
 /** A call that has a gRPC stream of its own. */
 export class RunningCall implements CallContext, GatedCall, Caller {
   readonly #environment: CallEnvironment;
+  readonly #origin: Origin;
   readonly #abort = new AbortController();
   readonly #watched: WatchedCall | undefined;
   /** The trace that the caller is in, if that may be of interest. */
@@ -111,11 +112,13 @@ export class RunningCall implements CallContext, GatedCall, Caller {
    */
   constructor(
     environment: CallEnvironment,
+    origin: Origin,
     operation: OperationMeter | undefined,
     carrier: Carrier | undefined,
     answer: (error: DocDBError) => void,
   ) {
     this.#environment = environment;
+    this.#origin = origin;
     this.carrier = carrier;
     this.#watched = operation === undefined ? undefined : environment.watch.begin(operation, carrier);
     this.#answer = answer;
@@ -155,6 +158,11 @@ export class RunningCall implements CallContext, GatedCall, Caller {
     if (remainingMs <= 0) throw deadlineExceeded("nothing");
     const interruptAfterMs = remainingMs - Math.min(answerAheadMs, remainingMs / 4);
     this.#deadlineTimer = clock.after(interruptAfterMs, () => this.interrupt(deadlineExceeded("nothing")));
+  }
+
+  /** A request of this call is about to be carried out. */
+  noteRequest(request: unknown): void {
+    this.#environment.asking.note(request, this.#origin);
   }
 
   /** Runs a command of this call; it is dropped from its queue when the call is interrupted. */

@@ -159,8 +159,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   drain(): void {
     this.#draining = true;
     this.#inbox = undefined;
-    this.#ready = [];
-    this.#waitingReads = [];
+    [this.#ready, this.#waitingReads] = [[], []];
     this.#onRoom?.();
     this.#onMessage?.();
   }
@@ -264,6 +263,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     if (bound === undefined) {
       if (request.database === "") return unnamedDatabase();
       this.#database = request.database;
+      this.#context.noteRequest(request);
     } else if (request.database === "") {
       request.database = bound;
     } else if (request.database !== bound && request.database.toLowerCase() !== bound.toLowerCase()) {

@@ -36,9 +36,11 @@ export function serverStreamCall<Request, Response>(
 ): (call: ServerWritableStream<Buffer, Buffer>) => void {
   const operation = operationOf(environment, method);
   return (call) => {
-    void answer(environment, method, operation, call, kind, (context) =>
-      handler(decodeRequest(method, call.request), context),
-    );
+    void answer(environment, method, operation, call, kind, (context) => {
+      const request = decodeRequest(method, call.request);
+      context.noteRequest(request);
+      return handler(request, context);
+    });
   };
 }
 
@@ -78,7 +80,7 @@ async function answer<Request, Response>(
     noteFailure(environment, method.path, error, context.trace);
     call.emit("error", grpcStatusOf(error));
   };
-  const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
+  const context = new RunningCall(environment, call, operation, carrierOf(environment, call.metadata), fail);
   call.on("cancelled", () => context.cancel());
   try {
     context.begin(call.getDeadline(), kind);

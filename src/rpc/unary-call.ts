@@ -30,7 +30,7 @@ export function unaryCall<Request, Response>(
       noteFailure(environment, method.path, error, context.trace);
       callback(grpcStatusOf(error));
     };
-    const context = new RunningCall(environment, operation, carrierOf(environment, call.metadata), fail);
+    const context = new RunningCall(environment, call, operation, carrierOf(environment, call.metadata), fail);
     const place = large ? environment.replyRooms.placeFor(call.getPeer()) : undefined;
     // gRPC's word for the end of the call, whatever it was.
     call.on("cancelled", () => {
@@ -45,7 +45,7 @@ export function unaryCall<Request, Response>(
         const request = isLongRequest(call.request)
           ? await decodeLongRequest(method, call.request, turn)
           : decodeRequest(method, call.request);
-        environment.crowding.note(request, call);
+        context.noteRequest(request);
         const response = await handler(request, context);
         const bytes = isLongResponse(response)
           ? await encodeResponseInTurns(method, response, turn)

@@ -28,21 +28,34 @@ interface TendedStream {
   dueSinceMs: number | undefined;
 }
 
+/** Who is told of what happens on a connection. */
+export interface ConnectionWatcher {
+  /** Messages of a stream of requests are whole. */
+  onMessages(count: number): void;
+  /** A call has ended. */
+  onEnd(): void;
+}
+
+/** A connection isn't read because a queue is long, or because this turn of the event loop has taken in enough. */
+export type Stopper = "queue" | "turn";
+
 export class Connection implements Stoppable {
   /** What gRPC calls the peer. */
   readonly name: string;
   readonly socket: Socket;
   readonly #memory: MemoryAccount;
   readonly #streams = new Map<ServerHttp2Stream, TendedStream>();
-  readonly #onEnd: () => void;
+  readonly #watcher: ConnectionWatcher;
+  /** For whose sake it isn't read. */
+  readonly #stoppedBy = new Set<Stopper>();
   #heldBytes = 0;
 
-  /** `memory` is that of all calls; `onEnd` is called when one on this connection has ended. */
-  constructor(name: string, socket: Socket, memory: MemoryAccount, onEnd: () => void) {
+  /** `memory` is that of all calls. */
+  constructor(name: string, socket: Socket, memory: MemoryAccount, watcher: ConnectionWatcher) {
     this.name = name;
     this.socket = socket;
     this.#memory = memory;
-    this.#onEnd = onEnd;
+    this.#watcher = watcher;
   }
 
   /** Streams that are open. */
@@ -73,7 +86,7 @@ export class Connection implements Stoppable {
     stream.once("close", () => {
       this.#streams.delete(stream);
       this.#hold(-meter.held);
-      this.#onEnd();
+      this.#watcher.onEnd();
     });
   }
 
@@ -105,18 +118,20 @@ export class Connection implements Stoppable {
   }
 
   /** What comes from now on stays in the socket, or with the client. */
-  stopReading(): void {
+  stopReading(by: Stopper): void {
+    this.#stoppedBy.add(by);
     stopReading(this.socket);
   }
 
-  startReading(): void {
-    startReading(this.socket);
+  startReading(by: Stopper): void {
+    this.#stoppedBy.delete(by);
+    if (this.#stoppedBy.size === 0) startReading(this.socket);
   }
 
   /** Reads again after a long time in which the client couldn't do what is due. */
   readOn(): void {
     for (const tended of this.#streams.values()) tended.dueSinceMs = undefined;
-    this.startReading();
+    this.startReading("queue");
   }
 
   /** Resets the streams whose client has been due for `limitMs`; returns how many. */
@@ -139,7 +154,8 @@ export class Connection implements Stoppable {
   #arrived(stream: ServerHttp2Stream, tended: TendedStream, chunk: Buffer): void {
     const { meter } = tended;
     const before = meter.held;
-    meter.take(chunk);
+    const messages = meter.take(chunk);
+    if (!tended.oneRequest && messages > 0) this.#watcher.onMessages(messages);
     this.#hold(meter.held - before);
     this.#boundStream(stream, tended);
   }

@@ -5,8 +5,8 @@
 // 2. A connection that doesn't say in time that it speaks HTTP/2 is closed. (Later, gRPC's keepalive finds out whether
 //    its client is still there.)
 // 3. What its streams may hold and how long they may take is bounded: see connection.ts.
-// 4. It is read as fast as its calls can be queued: see reading-line.ts; and all together as fast as a turn of the
-//    event loop may be long: see intake.ts.
+// 4. It is read as fast as its calls can be queued: see reading-line.ts; and no faster than its database, and all
+//    together, have room in a turn of the event loop: see intake.ts.
 
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
@@ -76,10 +76,7 @@ export class Connections {
     this.#streamingPaths = streamingPaths;
     this.#stopListening = onNewStream((stream, headers) => this.#onStream(stream, headers));
     this.#line = new ReadingLine(queues);
-    this.#intake = new Intake(
-      (connection) => !this.#line.has(connection),
-      () => queues.flooded(),
-    );
+    this.#intake = new Intake(() => queues.flooded());
     this.#timers = [
       setInterval(() => void this.#look(), limits.slowClientMs / looksInTime).unref(),
       setInterval(() => this.#line.lookAtAll(performance.now()), lineLookMs).unref(),
@@ -107,7 +104,10 @@ export class Connections {
     // A Unix socket's peer has no address, by which to know its calls and streams.
     const name = `unix:${++lastConnection}`;
     Object.defineProperty(socket, "remoteAddress", { value: name });
-    const connection = new Connection(name, socket, this.#memory, () => this.#callEnded());
+    const connection = new Connection(name, socket, this.#memory, {
+      onMessages: (count) => this.#took(connection, count),
+      onEnd: () => this.#callEnded(),
+    });
     this.#open.set(name, connection);
     this.#intake.add(connection);
     const greeted = setTimeout(() => {
@@ -122,10 +122,12 @@ export class Connections {
     return true;
   }
 
-  /** A call on the connection that gRPC calls by this name has come for a database whose queue is long. */
-  crowded(peer: string, database: string): void {
+  /** A call on the connection that gRPC calls by this name asks this database, whose queue is long if `crowded`. */
+  asked(peer: string, database: string, crowded: boolean): void {
     const connection = this.#open.get(peer);
-    if (connection !== undefined) this.#line.crowded(connection, database, performance.now());
+    if (connection === undefined) return;
+    this.#intake.asked(connection, database);
+    if (crowded) this.#line.crowded(connection, database, performance.now());
   }
 
   /** Reads on from whoever waits. */
@@ -148,6 +150,11 @@ export class Connections {
     const oneRequest = !this.#streamingPaths.has(String(headers[constants.HTTP2_HEADER_PATH]));
     if (!oneRequest) refuseEncoding(headers);
     connection.tend(stream, oneRequest, encodingOf(headers));
+  }
+
+  /** A connection has brought calls in streams that it has. */
+  #took(connection: Connection, calls: number): void {
+    for (let i = 0; i < calls; i++) this.#intake.took(connection, performance.now());
   }
 
   /** Looks, once in a turn, whether those may go on that aren't read. */

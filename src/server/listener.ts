@@ -73,9 +73,9 @@ export class Listener {
     return this.#connections.heldBack;
   }
 
-  /** A call on the connection that gRPC calls by this name has come for a database whose queue is long. */
-  crowded(peer: string, database: string): void {
-    this.#connections.crowded(peer, database);
+  /** A call on the connection that gRPC calls by this name asks this database, whose queue is long if `crowded`. */
+  asked(peer: string, database: string, crowded: boolean): void {
+    this.#connections.asked(peer, database, crowded);
   }
 
   /** Reads on from every connection: the server takes no more calls, and its clients are to be told. */

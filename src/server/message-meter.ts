@@ -25,9 +25,10 @@ export class MessageMeter {
     return this.#held;
   }
 
-  /** Takes what has arrived. */
-  take(chunk: Uint8Array): void {
+  /** Takes what has arrived; returns how many messages are whole with it. */
+  take(chunk: Uint8Array): number {
     this.#held += chunk.length;
+    let ended = 0;
     for (let at = 0; at < chunk.length; ) {
       if (this.#head < headBytes) {
         // The flag goes out on the left again.
@@ -39,8 +40,11 @@ export class MessageMeter {
         this.#missing -= taken;
         at += taken;
       }
-      if (this.#missing === 0) this.#endMessage(chunk.length - at);
+      if (this.#missing > 0) continue;
+      this.#endMessage(chunk.length - at);
+      ended++;
     }
+    return ended;
   }
 
   #endMessage(behind: number): void {

@@ -21,7 +21,7 @@ export interface Stoppable {
   readonly streams: number;
   /** Whether it has to be read whatever waits. */
   readonly mustBeRead: boolean;
-  stopReading(): void;
+  stopReading(by: "queue"): void;
   /** It was kept from sending until now. */
   readOn(): void;
 }
@@ -70,7 +70,7 @@ export class ReadingLine {
   /** A call has come for a database whose queue is long. */
   crowded(connection: Stoppable, database: string, nowMs: number): void {
     if (connection.streams <= fewCalls || connection.mustBeRead) return;
-    connection.stopReading();
+    connection.stopReading("queue");
     let line = this.#lines.get(database);
     if (line === undefined) this.#lines.set(database, (line = new Map()));
     if (!line.has(connection)) line.set(connection, { sinceMs: nowMs, calls: connection.streams });

@@ -8,9 +8,9 @@ import { readFile } from "node:fs/promises";
 import { DocDBError } from "../base/errors.ts";
 import { Engine } from "../engine/engine.ts";
 import { realPlatform } from "../platform/real/real-platform.ts";
+import { Asking } from "../rpc/asking.ts";
 import { CallMemory } from "../rpc/call-memory.ts";
 import { CallGate } from "../rpc/call-gate.ts";
-import { Crowding } from "../rpc/crowding.ts";
 import { metricsText, type TextFormat } from "../observability/exposition.ts";
 import { metricsOf } from "../observability/metrics.ts";
 import { MetricsEndpoint } from "../observability/metrics-endpoint.ts";
@@ -123,7 +123,7 @@ export async function startServer(
     clock,
     random,
     gate,
-    crowding: new Crowding(scheduler, (peer, database) => listener.crowded(peer, database)),
+    asking: new Asking(scheduler, (...asked) => listener.asked(...asked)),
     replyRooms: new ReplyRooms(),
     memory,
     statistics,

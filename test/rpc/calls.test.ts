@@ -36,7 +36,7 @@ const never = new Promise<never>(() => undefined);
 test("a deadline that has passed before the work starts means that nothing happened", (t) => {
   const environment = environmentOf({ execute: () => never });
   environment.gate.open();
-  const context = new RunningCall(environment, undefined, undefined, () => t.fail());
+  const context = new RunningCall(environment, { getPeer: () => "unix:1" }, undefined, undefined, () => t.fail());
   const error = t.throws(() => context.begin(Date.now(), "work"), { instanceOf: DocDBError });
   t.like(error, { code: "DEADLINE_EXCEEDED", metadata: { outcome: "nothing" } });
 });

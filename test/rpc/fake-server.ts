@@ -12,7 +12,7 @@ import type { CallEnvironment } from "../../src/rpc/call-context.ts";
 import { Log } from "../../src/observability/log.ts";
 import { CallMemory } from "../../src/rpc/call-memory.ts";
 import { CallGate } from "../../src/rpc/call-gate.ts";
-import { Crowding } from "../../src/rpc/crowding.ts";
+import { Asking, type OnAsked } from "../../src/rpc/asking.ts";
 import { HealthBoard } from "../../src/rpc/health-board.ts";
 import { ReplyRooms } from "../../src/rpc/reply-room.ts";
 import { addServices, docdbServices } from "../../src/rpc/services.ts";
@@ -50,7 +50,7 @@ export function environmentOf(
   executor: Executor,
   observer: Observer = silentObserver,
   queues: Queues = roomy,
-  onCrowded: (peer: string, database: string) => void = () => undefined,
+  onAsked: OnAsked = () => undefined,
 ): CallEnvironment {
   const { clock, random } = realPlatform();
   const nothing = (): never => {
@@ -63,7 +63,7 @@ export function environmentOf(
     clock,
     random,
     gate,
-    crowding: new Crowding(queues, onCrowded),
+    asking: new Asking(queues, onAsked),
     replyRooms: new ReplyRooms(),
     memory: new CallMemory(new MemoryAccount()),
     statistics: nothing,
@@ -77,9 +77,9 @@ export async function serverOver(t: TestContext, executor: Executor, queues: Que
   const socket = join(await temporaryDirectory(t), "s");
   const [health, logged] = [new HealthBoard(docdbServices), new Array<string>()];
   const observer = new Log("debug", { write: (line) => void logged.push(line) });
-  const environment = environmentOf(executor, observer, queues, (peer, database) => listener.crowded(peer, database));
+  const environment = environmentOf(executor, observer, queues, (...asked) => listener.asked(...asked));
   const listener: Listener = new Listener(
-    { socket, maxConnections: 10, maxConcurrentStreams: 100, greetingMs: 10_000, slowClientMs: 60_000 },
+    { socket, maxConnections: 100, maxConcurrentStreams: 100, greetingMs: 10_000, slowClientMs: 60_000 },
     observer,
     environment.memory.account,
     queues,
