@@ -5,11 +5,13 @@
 //    its stream is reset.
 // 2. What counts against the bounds of requests is counted from its arrival to the end of its stream, and for streams
 //    of requests to the end of the message.
+// 3. What is being written stays where it is, also when its stream ends before: see in-flight.ts.
 
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { MemoryAccount } from "../base/memory-account.ts";
 import { smallMessageBytes } from "../rpc/call-memory.ts";
+import { InFlight } from "./in-flight.ts";
 import { type Encoding, Inflation } from "./inflation.ts";
 import { MessageMeter } from "./message-meter.ts";
 import type { Stoppable } from "./reading-line.ts";
@@ -46,6 +48,7 @@ export class Connection implements Stoppable {
   readonly #memory: MemoryAccount;
   readonly #streams = new Map<ServerHttp2Stream, TendedStream>();
   readonly #watcher: ConnectionWatcher;
+  readonly #inFlight: InFlight;
   /** For whose sake it isn't read. */
   readonly #stoppedBy = new Set<Stopper>();
   #heldBytes = 0;
@@ -56,6 +59,7 @@ export class Connection implements Stoppable {
     this.socket = socket;
     this.#memory = memory;
     this.#watcher = watcher;
+    this.#inFlight = new InFlight(socket, memory);
   }
 
   /** Streams that are open. */
@@ -68,6 +72,7 @@ export class Connection implements Stoppable {
     const meter = new MessageMeter(oneRequest);
     const tended: TendedStream = { meter, inflating: 0, oneRequest, dueSinceMs: undefined };
     this.#streams.set(stream, tended);
+    this.#inFlight.watch(stream);
     const pushOn = stream.push.bind(stream);
     const push = (chunk: Buffer | null): boolean => {
       if (chunk !== null) this.#arrived(stream, tended, chunk);
@@ -136,6 +141,7 @@ export class Connection implements Stoppable {
 
   /** Resets the streams whose client has been due for `limitMs`; returns how many. */
   endOverdue(nowMs: number, limitMs: number): number {
+    this.#inFlight.release();
     let ended = 0;
     for (const [stream, tended] of this.#streams) {
       const sending = tended.oneRequest ? !stream.readableEnded : tended.meter.held > 0;

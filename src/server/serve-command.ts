@@ -12,6 +12,7 @@ import type { Tracing } from "../observability/tracing.ts";
 import { RealClock } from "../platform/real/real-clock.ts";
 import type { Observer } from "../telemetry/observer.ts";
 import { applyConfigFile, printedConfig } from "./config-file.ts";
+import { adviceOnNode } from "./node-version.ts";
 import { endOnDefects, firstSignal } from "./process-end.ts";
 import { optionsOf, type ServeFlags, serveFlags } from "./serve-flags.ts";
 import { type RunningServer, startServer } from "./server.ts";
@@ -74,6 +75,8 @@ async function serve(flags: ServeFlags): Promise<number> {
   process.stdout.write(
     `DocDB ${version} listening on ${options.socket} (data in ${options.dataDirectory}, fsync ${options.fsyncMode})\n`,
   );
+  const advice = adviceOnNode(process.versions.node);
+  if (advice !== undefined) log.event("warn", advice);
   log.event("info", "stopping", { signal: await stopping });
   const code = await stop(server, log);
   await tracing?.close();

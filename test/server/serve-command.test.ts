@@ -7,6 +7,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
 import { HealthService } from "../../gen/health/v1/health.ts";
+import { adviceOnNode } from "../../src/server/node-version.ts";
 import { call } from "../rpc/calls.ts";
 import { clientOf, temporaryDirectory } from "./temporary-server.ts";
 
@@ -37,7 +38,7 @@ function serve(t: ExecutionContext, args: readonly string[], cwd = process.cwd()
   return { process: child, listening, ended };
 }
 
-test("it says in one line where it listens, and SIGTERM ends it with 0", async (t) => {
+test("it says in one line where it listens, warns of an old Node in another, and SIGTERM ends it with 0", async (t) => {
   const directory = await temporaryDirectory(t);
   const [data, socket] = [join(directory, "data"), join(directory, "s")];
   const server = serve(t, ["--data-dir", data, "--socket", socket, "--fsync-mode", "always"]);
@@ -47,10 +48,13 @@ test("it says in one line where it listens, and SIGTERM ends it with 0", async (
   const client = clientOf(t, socket);
   await call(client, DatabaseServiceService.createDatabase, { database: "d" });
   server.process.kill("SIGTERM");
-  const { code, stdout } = await server.ended;
+  const { code, stdout, stderr } = await server.ended;
   t.is(code, 0);
   t.is(stdout, line);
   t.false(existsSync(socket));
+  const warnings = stderr.split("\n").filter((each) => each.includes('"level":"warn"'));
+  const messages = warnings.map((each) => (JSON.parse(each) as { message: string }).message);
+  t.deepEqual(messages, [adviceOnNode(process.versions.node)].filter(Boolean));
 });
 
 for (const signal of ["SIGINT", "SIGHUP"] as const) {
