@@ -13,6 +13,7 @@ import { type Delays, Patience } from "./patience.ts";
 import { runPipeline } from "./pipeline-abuse.ts";
 import { type Memory, RandomMessages } from "./random-message.ts";
 import { talkNonsense } from "./raw-bytes.ts";
+import { makeRawCalls } from "./raw-calls.ts";
 
 /** Tokens, ids and versions that are remembered. */
 const remembered = 50;
@@ -68,7 +69,8 @@ export class FuzzClient {
     else if (drawnStep < 74) await runPipeline(this);
     else if (drawnStep < 80) await this.#callAndLeave();
     else if (drawnStep < 83) await this.#drop();
-    else if (drawnStep < 86) await this.#readSlowly();
+    else if (drawnStep < 85) await this.#readSlowly();
+    else if (drawnStep < 87) await this.#makeRawCalls();
     else if (drawnStep < 88) await this.#talkNonsense();
     else await this.#abuse();
   }
@@ -196,6 +198,14 @@ export class FuzzClient {
   async #talkNonsense(): Promise<void> {
     this.doing = "nonsense";
     await talkNonsense(this.socket, this.random);
+  }
+
+  async #makeRawCalls(): Promise<void> {
+    this.doing = "calls frame by frame";
+    await makeRawCalls(this.socket, this.random, () => {
+      const method = this.#method();
+      return { path: pathOf(method), request: this.request(method) };
+    });
   }
 
   /** Asks for much and reads it late, if at all. */
