@@ -49,8 +49,8 @@ export async function runKills(run: KillRun): Promise<number> {
     }
     await server?.end("SIGTERM");
   } catch (error) {
-    await server?.end("SIGKILL");
-    throw new BrokenPromise(`with ${flags.join(" ")}: ${String(error)}\n${server?.log() ?? ""}`, { cause: error });
+    const told = await server?.end("SIGKILL").then(server.log, String);
+    throw new BrokenPromise(`with ${flags.join(" ")}: ${String(error)}\n${told ?? ""}`, { cause: error });
   }
   return writers.flat().reduce((sum, writer) => sum + writer.calls, 0);
 }

@@ -46,7 +46,7 @@ export function startServerChild(
       if (child.exitCode === null && child.signalCode === null) sent.add(signal);
       child.kill(signal);
       const [exitCode, endedBy] = await gone;
-      if (endedBy === null ? sent.size > 0 : sent.has(endedBy)) return;
+      if (endedBy === null ? exitCode === 0 && sent.has("SIGTERM") : sent.has(endedBy)) return;
       const how = endedBy === null ? `with exit code ${exitCode}` : `by ${endedBy}`;
       const told = log.split("\n").slice(-toldLines).join("\n");
       throw new Error(`The server ended ${how}, and nobody had asked it to. The end of its log:\n${told}`);

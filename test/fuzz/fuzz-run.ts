@@ -47,9 +47,8 @@ export async function runFuzz({ seed, steps, milliseconds = Number.POSITIVE_INFI
     await stopped(server);
     return tally;
   } catch (error) {
-    await server.end("SIGKILL");
-    const log = server.log().split("\n").slice(-30).join("\n");
-    throw new Error(`seed ${seed}, with ${flags.join(" ")}: ${String(error)}\nThe end of the server's log:\n${log}`, {
+    const told = await server.end("SIGKILL").then(() => server.log().split("\n").slice(-30).join("\n"), String);
+    throw new Error(`seed ${seed}, with ${flags.join(" ")}: ${String(error)}\nThe end of the server's log:\n${told}`, {
       cause: error,
     });
   } finally {
