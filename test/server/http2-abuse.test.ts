@@ -1,6 +1,7 @@
 // Clients that abuse HTTP/2 itself: floods of frames that cost the sender nothing, headers without end, silence. Each
 // ends as it should, and another client is served meanwhile and afterwards.
 
+import { once } from "node:events";
 import { constants } from "node:http2";
 import test, { type ExecutionContext } from "ava";
 import { HealthService } from "../../gen/health/v1/health.ts";
@@ -41,6 +42,18 @@ function* pieces(count: number, make: (number: number) => Buffer): Generator<Buf
 function openStream(number: number, path: string): Buffer {
   return frame(types.headers, flags.endHeaders, 2 * number + 1, headerBlock(path));
 }
+
+test("a call that is spelled like those of the floods is served: it is their number that ends a connection", async (t) => {
+  const { socket } = await abused(t);
+  const connection = RawConnection.greeted(socket);
+  const empty = frame(types.data, flags.endStream, 1, Buffer.alloc(5));
+  connection.socket.write(Buffer.concat([openStream(0, check), empty]));
+  const answered = (): Buffer | undefined => connection.frames().find(({ type }) => type === types.data)?.content;
+  while (answered() === undefined && !connection.closed) await once(connection.socket, "data");
+  const serving = [0, 0, 0, 0, 2, 8, 1];
+  t.deepEqual([...(answered() ?? [])], serving);
+  connection.socket.destroy();
+});
 
 /** Floods that end their connection: HTTP/2's own library counts them. */
 const endingFloods: Readonly<Record<string, (number: number) => Buffer>> = {
