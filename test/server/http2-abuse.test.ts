@@ -43,7 +43,7 @@ function openStream(number: number, path: string): Buffer {
   return frame(types.headers, flags.endHeaders, 2 * number + 1, headerBlock(path));
 }
 
-test("a call that is spelled like those of the floods is served: it is their number that ends a connection", async (t) => {
+test("a call spelled like those of the floods is served: it is their number that ends a connection", async (t) => {
   const { socket } = await abused(t);
   const connection = RawConnection.greeted(socket);
   const empty = frame(types.data, flags.endStream, 1, Buffer.alloc(5));
