@@ -1,8 +1,9 @@
 // One connection: the streams on it, what they hold of our memory, and how long they make us wait.
 //
 // Invariants
-// 1. A request must be whole, and a message of an answer must be taken, within the time that a client has for it; then
-//    its stream is reset.
+// 1. A request must be whole, and what is written of an answer at a time must be taken, within the time that a client
+//    has for it; then its stream is reset. A stream that is always busy is never due for long: each message that is
+//    whole, and each write that is done, begins the time anew.
 // 2. What counts against the bounds of requests is counted from its arrival to the end of its stream, and for streams
 //    of requests to the end of the message.
 // 3. What is being written stays where it is, also when its stream ends before: see in-flight.ts.
@@ -26,8 +27,10 @@ interface TendedStream {
   inflating: number;
   /** Whether the request is one message: then it isn't complete before the client ends its side. */
   readonly oneRequest: boolean;
-  /** Since when the client has been due to send or to read something; undefined when it isn't. */
-  dueSinceMs: number | undefined;
+  /** Since when the client has been due to send the rest of a message; undefined when it isn't. */
+  sendingSinceMs: number | undefined;
+  /** Since when it has been due to take what is being written; undefined when it isn't. */
+  takingSinceMs: number | undefined;
 }
 
 /** Who is told of what happens on a connection. */
@@ -70,9 +73,12 @@ export class Connection implements Stoppable {
   /** Looks after a new stream until it closes. `encoding` is how its request is compressed, if it is. */
   tend(stream: ServerHttp2Stream, oneRequest: boolean, encoding?: Encoding): void {
     const meter = new MessageMeter(oneRequest);
-    const tended: TendedStream = { meter, inflating: 0, oneRequest, dueSinceMs: undefined };
+    const due = { sendingSinceMs: undefined, takingSinceMs: undefined };
+    const tended: TendedStream = { meter, inflating: 0, oneRequest, ...due };
     this.#streams.set(stream, tended);
-    this.#inFlight.watch(stream);
+    this.#inFlight.watch(stream, () => {
+      tended.takingSinceMs = undefined;
+    });
     const pushOn = stream.push.bind(stream);
     const push = (chunk: Buffer | null): boolean => {
       if (chunk !== null) this.#arrived(stream, tended, chunk);
@@ -85,9 +91,6 @@ export class Connection implements Stoppable {
       inflation.take(chunk);
       return true;
     };
-    stream.on("drain", () => {
-      tended.dueSinceMs = undefined;
-    });
     stream.once("close", () => {
       this.#streams.delete(stream);
       this.#hold(-meter.held);
@@ -135,7 +138,10 @@ export class Connection implements Stoppable {
 
   /** Reads again after a long time in which the client couldn't do what is due. */
   readOn(): void {
-    for (const tended of this.#streams.values()) tended.dueSinceMs = undefined;
+    for (const tended of this.#streams.values()) {
+      tended.sendingSinceMs = undefined;
+      tended.takingSinceMs = undefined;
+    }
     this.startReading("queue");
   }
 
@@ -145,12 +151,10 @@ export class Connection implements Stoppable {
     let ended = 0;
     for (const [stream, tended] of this.#streams) {
       const sending = tended.oneRequest ? !stream.readableEnded : tended.meter.held > 0;
-      if (!sending && stream.writableLength === 0) {
-        tended.dueSinceMs = undefined;
-        continue;
-      }
-      tended.dueSinceMs ??= nowMs;
-      if (nowMs - tended.dueSinceMs < limitMs) continue;
+      tended.sendingSinceMs = sending ? (tended.sendingSinceMs ?? nowMs) : undefined;
+      tended.takingSinceMs = stream.writableLength > 0 ? (tended.takingSinceMs ?? nowMs) : undefined;
+      const sinceMs = Math.min(tended.sendingSinceMs ?? nowMs, tended.takingSinceMs ?? nowMs);
+      if (nowMs - sinceMs < limitMs) continue;
       reset(stream);
       ended++;
     }
@@ -161,7 +165,10 @@ export class Connection implements Stoppable {
     const { meter } = tended;
     const before = meter.held;
     const messages = meter.take(chunk);
-    if (!tended.oneRequest && messages > 0) this.#watcher.onMessages(messages);
+    if (!tended.oneRequest && messages > 0) {
+      tended.sendingSinceMs = undefined;
+      this.#watcher.onMessages(messages);
+    }
     this.#hold(meter.held - before);
     this.#boundStream(stream, tended);
   }

@@ -32,14 +32,15 @@ export class InFlight {
     socket.once("close", () => this.release());
   }
 
-  /** Keeps what this stream writes from now on. */
-  watch(stream: ServerHttp2Stream): void {
+  /** Keeps what this stream writes from now on. `onWritten` is called when a write is done. */
+  watch(stream: ServerHttp2Stream, onWritten: () => void): void {
     const { _write: write, _writev: writev } = stream as unknown as Writing;
     let given: readonly Buffer[] = [];
     const until = (done: Done): Done => {
       return (error) => {
         // A stream that is destroyed calls back as well, with its writing under way.
         if (!stream.destroyed) given = [];
+        onWritten();
         done(error);
       };
     };

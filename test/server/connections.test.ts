@@ -4,7 +4,12 @@ import { once } from "node:events";
 import { type ClientHttp2Stream, constants } from "node:http2";
 import test, { type ExecutionContext } from "ava";
 import { DatabaseServiceService } from "../../gen/docdb/v1/database.ts";
-import { CreateDocumentRequest, DocumentServiceService, GetDocumentRequest } from "../../gen/docdb/v1/document.ts";
+import {
+  CreateDocumentRequest,
+  DocumentServiceService,
+  GetDocumentRequest,
+  PipelineRequest,
+} from "../../gen/docdb/v1/document.ts";
 import { HealthService } from "../../gen/health/v1/health.ts";
 import { call } from "../rpc/calls.ts";
 import { answerOf, framed, rawCall, rawSession, rawStream } from "../rpc/raw-client.ts";
@@ -65,6 +70,25 @@ test("requests that their client doesn't finish are ended in time, and a pipelin
   t.false(idle.closed);
   idle.end();
   t.is((await idleEnd).status, 0);
+  session.destroy();
+});
+
+test("a pipeline is never due while messages come, though each look finds half of one", async (t) => {
+  const session = await rawSession(await socketOf(t, { slowClientMs: 400 }));
+  const stream = rawStream(session, DocumentServiceService.pipeline.path);
+  const ended = answerOf(stream);
+  const request = { $case: "getDocument", value: GetDocumentRequest.create({ database: "d", id: 1n }) } as const;
+  const message = framed(
+    PipelineRequest.encode({ calls: [{ callId: 1n, timeoutMs: 0, traceparent: "", request }] }).finish(),
+  );
+  const [beginningOfNext, rest] = [message.subarray(0, 10), message.subarray(10)];
+  stream.write(beginningOfNext);
+  for (let i = 0; i < 12; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stream.write(Buffer.concat([rest, beginningOfNext]));
+  }
+  stream.end(rest);
+  t.like(await ended, { status: 0, resetCode: 0 });
   session.destroy();
 });
 

@@ -39,7 +39,7 @@ test("a client whose calls have ended while their answers were being sent gets n
   const [[socket], [session]] = (await connected) as [[Socket], [ServerHttp2Session]];
   const inFlight = new InFlight(socket, memory);
   server.on("stream", (stream: ServerHttp2Stream) => {
-    inFlight.watch(stream);
+    inFlight.watch(stream, () => undefined);
     stream.respond();
     stream.write(Buffer.allocUnsafeSlow(answerBytes).fill("a"));
     opened.push(stream);
