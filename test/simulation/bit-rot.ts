@@ -1,9 +1,10 @@
 // Bits of the data files that flip between two boots, and what the engine may say of it.
 //
 // The judge knows the content of every record that was hit. When the engine calls a document damaged, one of its
-// records must have been hit, and no copy of that content may be left in the WAL; then the document counts as read with
-// that content, so that everything else is judged as if it had been read: that it is the newest version, that nobody's
-// write came back. Whatever is answered as content must be right as ever.
+// records must have been hit, and no copy of that content may be left in the WAL, in a segment of which one knows where
+// it ends; then the document counts as read with that content, so that everything else is judged as if it had been
+// read: that it is the newest version, that nobody's write came back. Whatever is answered as content must be right as
+// ever.
 
 import { DocDBError } from "../../src/base/errors.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -18,6 +19,7 @@ import {
   decodeDataRecord,
   decodeDataRecordHeader,
 } from "../../src/storage/data-format.ts";
+import { decodeSegmentHeader } from "../../src/storage/wal-format.ts";
 import { type Seen, Violation } from "./commit-model.ts";
 import { readDocument } from "./simulated-clients.ts";
 
@@ -80,12 +82,31 @@ export class BitRot {
         record.inDefault === (collection === ""),
     );
     if (hit === undefined) throw new Violation(`${key}: version ${version} is called damaged, but was never hit`);
-    for (const [path, bytes] of this.#machine.files()) {
-      if (!path.includes(`/wal/${database}.wal`) || !bytes.includes(hit.content)) continue;
-      throw new Violation(`${key}: version ${version} is given up, but ${path} has it`);
+    for (const [number, bytes] of this.#segmentsOf(database)) {
+      if (!bytes.includes(hit.content)) continue;
+      throw new Violation(`${key}: version ${version} is given up, but segment ${number} of ${database} has it`);
     }
     this.lost++;
     return { content: hit.content, version };
+  }
+
+  /**
+   * The segments of a WAL from the active one back to the first that is missing. A power cut may bring back one that
+   * was trimmed and not its successor, which said where it ends: what stands in it may never have been committed.
+   */
+  #segmentsOf(database: string): Map<number, Buffer> {
+    const found = new Map<number, Buffer>();
+    for (const [path, bytes] of this.#machine.files()) {
+      const [, name, number] = /\/wal\/(\w+)\.wal(?:\.(\d+))?$/.exec(path) ?? [];
+      const header = name === database && number === undefined ? decodeSegmentHeader(bytes) : undefined;
+      if (name === database && number !== undefined) found.set(Number(number), bytes);
+      if (typeof header === "object") found.set(header.segment, bytes);
+    }
+    const counted = new Map<number, Buffer>();
+    for (let number = Math.max(...found.keys()); found.has(number); number--) {
+      counted.set(number, found.get(number) as Buffer);
+    }
+    return counted;
   }
 
   #flip(path: string, database: string): void {
