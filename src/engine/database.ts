@@ -17,6 +17,7 @@ import type { CompactionProgress } from "./commands.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { DocumentWriter } from "./document-writer.ts";
 import type { OpenDatabaseStats } from "./engine-stats.ts";
+import type { LongPatches } from "./long-patches.ts";
 import { OpenSnapshots } from "./open-snapshots.ts";
 import { PendingWrites } from "./pending.ts";
 import { Requests } from "./requests/requests.ts";
@@ -39,6 +40,7 @@ export class Database {
     pending: PendingWrites,
     changes: RecentChanges,
     submitter: Submitter,
+    longPatches: LongPatches,
   ) {
     this.#store = store;
     this.collections = new Collections(store, pending, clock, submitter);
@@ -46,23 +48,26 @@ export class Database {
     this.reader = new DocumentReader(store, this.collections, clock);
     const { collections, reader } = this;
     const requests = new Requests(store);
-    this.writer = new DocumentWriter({ store, collections, reader, requests, pending, submitter, clock });
-    this.transactions = new Transactions(
-      transactionHost({ store, collections, requests, pending, changes, submitter, clock, random, meters }),
-    );
+    const parts = { store, collections, requests, pending, submitter, longPatches, clock };
+    this.writer = new DocumentWriter({ ...parts, reader });
+    this.transactions = new Transactions(transactionHost({ ...parts, changes, random, meters }));
     for (const { memory } of [changes, this.transactions]) store.memory.adopt(memory);
   }
 
   /**
    * Opens a database's files. `onReadOnly` is told when writing has ended. DATABASE_CORRUPT when that can't be done.
    */
-  static async open(options: StoreOptions, onReadOnly: (error: DocDBError) => void): Promise<Database> {
+  static async open(
+    options: StoreOptions,
+    longPatches: LongPatches,
+    onReadOnly: (error: DocDBError) => void,
+  ): Promise<Database> {
     const pending = new PendingWrites();
     let submitter: Submitter | undefined;
     const store = await Store.open(options, { onAbort: () => submitter?.forget(), onReadOnly });
     const changes = new RecentChanges(limits.recentChanges);
     submitter = new Submitter(options.platform.clock, options.mutationsInPiece, store, pending, changes);
-    return new Database(store, options, pending, changes, submitter);
+    return new Database(store, options, pending, changes, submitter, longPatches);
   }
 
   /** Why nothing can be written, if so. */

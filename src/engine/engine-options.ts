@@ -14,6 +14,8 @@ import type { Observer } from "../telemetry/observer.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import type { DatabaseInfo } from "./commands.ts";
 import { DatabasePool } from "./database-pool.ts";
+import { LongPatches } from "./long-patches.ts";
+import { patchWorkInTurn } from "./patch/patch-cost.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -66,6 +68,8 @@ export interface EngineOptions {
   readonly idleCloseMs?: number;
   /** Changes of one commit that are planned and published in one piece of work, the least that is. Default 128. */
   readonly mutationsInPiece?: number;
+  /** Bytes that a patch may go through in a turn of the event loop, in the unit of `patchWork`. Default 2 MiB. */
+  readonly patchWorkInTurn?: number;
   /** Told of every change of a database's state. */
   readonly onDatabaseState?: ((info: DatabaseInfo | DeletedDatabase) => void) | undefined;
 }
@@ -85,14 +89,17 @@ export interface Shared {
   /** The bytes of memory that everything takes. */
   readonly memory: MemoryAccount;
   readonly databaseMemoryBytes: number;
+  readonly longPatches: LongPatches;
 }
 
 /** What all databases of an engine share, by its options. */
 export function sharedBy(options: EngineOptions): Shared {
-  const { clock } = options.platform;
+  const { clock, jobs } = options.platform;
   const { maxOpenDatabases: maxOpen = 100, idleCloseMs = 300_000 } = options;
   const memory = new MemoryAccount({ name: "the server", limitBytes: options.memoryBytes ?? 1024 * mebibyte });
+  const patching = memory.child({ kind: "calls" });
   return {
+    longPatches: new LongPatches(jobs, clock, patching, options.patchWorkInTurn ?? patchWorkInTurn),
     pool: new DatabasePool(clock, { maxOpen, idleCloseMs }),
     background: options.background ?? new Background(clock),
     scrubPacer: new Pacer(clock, options.scrubBytesPerSecond ?? 8 * mebibyte),

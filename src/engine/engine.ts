@@ -139,6 +139,7 @@ export class Engine implements Executor {
     await this.#lastAdministration;
     for (const slot of this.#slots.values()) slot.refuse(shuttingDown);
     const results = await Promise.allSettled([...this.#slots.values()].map((slot) => slot.close()));
+    await this.#shared.longPatches.rest();
     await this.#lock.release();
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
@@ -188,7 +189,7 @@ export class Engine implements Executor {
   }
 
   #openFiles(slot: DatabaseSlot): Promise<Database> {
-    return Database.open(this.#storeOptions(slot.entry), (error) => {
+    return Database.open(this.#storeOptions(slot.entry), this.#shared.longPatches, (error) => {
       this.#options.observer.failure(`database ${slot.entry.name}`, error);
       slot.report();
     });

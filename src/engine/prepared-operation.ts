@@ -7,10 +7,11 @@ import { bytesInPiece } from "../storage/long-bytes.ts";
 import { atOperation } from "./batch.ts";
 import type { CreateOperation, DeleteOperation, PatchOperation, UpdateOperation, WriteOperation } from "./commands.ts";
 import { type CompiledPatch, compilePatch } from "./patch/patch.ts";
+import { hasLongText } from "./patch/patch-cost.ts";
 
-/** A patch, checked: what it says is in `compiled`. */
-export interface PreparedPatch extends Omit<PatchOperation, "patch"> {
-  readonly compiled: CompiledPatch;
+/** A patch, checked, unless it has so much text that this is done when it is applied. */
+export interface PreparedPatch extends PatchOperation {
+  readonly compiled: CompiledPatch | undefined;
 }
 
 export type PreparedOperation = CreateOperation | UpdateOperation | DeleteOperation | PreparedPatch;
@@ -20,10 +21,8 @@ export function prepare(operation: WriteOperation): PreparedOperation {
   switch (operation.kind) {
     case "delete":
       return operation;
-    case "patch": {
-      const { patch, ...rest } = operation;
-      return { ...rest, compiled: compilePatch(patch) };
-    }
+    case "patch":
+      return { ...operation, compiled: hasLongText(operation.patch) ? undefined : compilePatch(operation.patch) };
     default:
       checkJson(operation.json);
       return operation;

@@ -9,9 +9,10 @@ import type { Collection } from "../storage/document-index.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { DocumentStamp, Precondition } from "./commands.ts";
 import { documentExists, documentNotFound } from "./document-errors.ts";
+import { LongPatch, type LongPatches } from "./long-patches.ts";
 import { applyPatch } from "./patch/patch.ts";
 import type { DocumentState } from "./pending.ts";
-import type { PreparedOperation } from "./prepared-operation.ts";
+import type { PreparedOperation, PreparedPatch } from "./prepared-operation.ts";
 import type { StoredContents } from "./stored-contents.ts";
 
 const noBytes = new Uint8Array();
@@ -24,23 +25,34 @@ export interface DocumentStates {
   isUsed(collection: Collection, id: bigint): boolean;
 }
 
+/** What a plan is made with, beside the states. */
+export interface PlanParts {
+  /** The version that the commit will get. */
+  readonly version: number;
+  readonly nowMs: number;
+  /** Contents that patches need and that aren't in memory. */
+  readonly contents?: StoredContents | undefined;
+  readonly longPatches: LongPatches;
+}
+
 export class WritePlan {
   readonly #states: DocumentStates;
   readonly #version: number;
   readonly #nowMs: number;
   readonly #contents: StoredContents | undefined;
+  readonly #longPatches: LongPatches;
   readonly #mutations: Mutation[] = [];
   /** Where the mutation of a document stands, so that a later operation on it replaces it. */
   readonly #places = new Map<Collection, Map<bigint, number>>();
 
   #bytes = 0;
 
-  /** `version` is the one that the commit will get. `contents` has what patches need and isn't in memory. */
-  constructor(states: DocumentStates, version: number, nowMs: number, contents?: StoredContents) {
+  constructor(states: DocumentStates, { version, nowMs, contents, longPatches }: PlanParts) {
     this.#states = states;
     this.#contents = contents;
     this.#version = version;
     this.#nowMs = nowMs;
+    this.#longPatches = longPatches;
   }
 
   get mutations(): readonly Mutation[] {
@@ -54,8 +66,11 @@ export class WritePlan {
     }
   }
 
-  /** Plans one operation, or throws why it can't be. */
-  add(collection: Collection, operation: PreparedOperation): DocumentStamp {
+  /**
+   * Plans one operation, or throws why it can't be. A patch that takes too long for a turn is returned, and has to be
+   * added again with `patched`, the text that it leads to.
+   */
+  add(collection: Collection, operation: PreparedOperation, patched?: Uint8Array): DocumentStamp | LongPatch {
     checkId(operation);
     const id = operation.kind === "create" && operation.id === 0n ? this.#assignId(collection) : operation.id;
     const state = this.#stateOf(collection, id);
@@ -64,6 +79,8 @@ export class WritePlan {
     if (state?.exists !== true && operation.kind === "delete") {
       return { id, version: 0, createTimeMs: 0, updateTimeMs: 0 };
     }
+    const content = patched ?? this.#contentOf(operation, state);
+    if (content instanceof LongPatch) return content;
     const createTimeMs = state?.exists === true ? state.createTimeMs : this.#nowMs;
     const updateTimeMs = Math.max(this.#nowMs, createTimeMs);
     this.#place(collection, id, {
@@ -73,18 +90,22 @@ export class WritePlan {
       idHigh: idHigh(id),
       createTimeMs,
       updateTimeMs,
-      content: this.#contentOf(operation, state),
+      content,
     });
     return { id, version: this.#version, createTimeMs, updateTimeMs };
   }
 
-  #contentOf(operation: PreparedOperation, state: DocumentState | undefined): Uint8Array {
+  #contentOf(operation: PreparedOperation, state: DocumentState | undefined): Uint8Array | LongPatch {
     if (operation.kind === "delete") return noBytes;
-    if (operation.kind !== "patch") return operation.json;
-    const { collection, id, compiled } = operation;
+    return operation.kind === "patch" ? this.#patched(operation, state) : operation.json;
+  }
+
+  #patched(operation: PreparedPatch, state: DocumentState | undefined): Uint8Array | LongPatch {
+    const { collection, id } = operation;
     const content = state?.content ?? this.#contents?.at(collection, id, state?.version ?? 0);
     assert(content !== undefined, "a patch was planned without the content of its document");
-    return applyPatch(content, compiled);
+    const patch = this.#longPatches.inTurn(operation, content);
+    return patch === undefined ? new LongPatch(operation, content) : applyPatch(content, patch);
   }
 
   #stateOf(collection: Collection, id: bigint): DocumentState | undefined {

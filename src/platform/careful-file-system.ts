@@ -37,7 +37,7 @@ export function isFromNamesInDoubt(error: unknown): boolean {
 /** The same machine with a careful file system. */
 export function carefulPlatform(platform: Platform): Platform {
   const { fs, clock, random } = platform;
-  return { fs: new CarefulFileSystem(fs, new Retry(clock, random)), clock, random };
+  return { ...platform, fs: new CarefulFileSystem(fs, new Retry(clock, random)) };
 }
 
 class CarefulFileSystem implements FileSystem {

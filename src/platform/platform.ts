@@ -1,13 +1,17 @@
-// What DocDB asks of the machine: files, time, randomness. Nothing above this folder touches `node:fs`, a timer or
-// `Math.random`, so that the whole engine runs on a simulated machine too (`sim/`), crashes and failing disks included.
+// What DocDB asks of the machine: files, time, randomness, and another thread for what takes long. Nothing above this
+// folder touches `node:fs`, a timer, a thread or `Math.random`, so that the whole engine runs on a simulated machine
+// too (`sim/`), crashes and failing disks included.
 //
 // Failures are thrown as errors with a POSIX `code` (`ENOENT`, `EEXIST`, `ENOSPC`, `EIO`, ...), as Node throws them.
+
+import type { Jobs } from "./jobs.ts";
 
 /** A machine to run on. `realPlatform()` is the one under the process; `SimulatedMachine` makes deterministic ones. */
 export interface Platform {
   readonly fs: FileSystem;
   readonly clock: Clock;
   readonly random: Randomness;
+  readonly jobs: Jobs;
 }
 
 export interface FileSystem {

@@ -161,7 +161,7 @@ async function session(run: Run, operations: number): Promise<void> {
     compactionBatchBytes: 400,
     compactionDeadRatio: 0.3,
     snapshotAgeMs: 500,
-    mutationsInPiece: run.slow ? 1 : 128,
+    ...(run.slow ? { mutationsInPiece: 1, patchWorkInTurn: 0 } : {}),
     // Small enough that documents have to give way; in the other half of the seeds every read is one of the disk.
     cacheBytes: run.files.keepSegments === 0 ? 0 : 20_000,
     scrubIntervalMs: run.rot === undefined ? 0 : 20,

@@ -11,6 +11,8 @@ export type Step = (tree: DocumentTree) => void;
 /** A patch, checked and ready to be applied, any number of times. */
 export interface CompiledPatch {
   readonly steps: readonly Step[];
+  /** Steps that copy a part of the document into it. */
+  readonly copies: number;
 }
 
 /**

@@ -24,12 +24,19 @@ export function compileJsonPatch(text: Uint8Array): CompiledPatch {
     if (operations.length > limits.patchOperations) break;
   }
   checkOperationCount(operations.length);
-  return { steps: operations.map((operation, i) => inOperation(i, operations.length, () => stepOf(operation))) };
+  let copies = 0;
+  const steps = operations.map((operation, i) =>
+    inOperation(i, operations.length, () => {
+      const fields = fieldsOf(operation);
+      const op = textField(fields, "op");
+      if (op === "copy") copies++;
+      return stepOf(op, fields);
+    }),
+  );
+  return { steps, copies };
 }
 
-function stepOf(operation: Span): Step {
-  const fields = fieldsOf(operation);
-  const op = textField(fields, "op");
+function stepOf(op: string, fields: Fields): Step {
   const pointer = textField(fields, "path");
   const path = parsePointer(pointer);
   switch (op) {

@@ -14,7 +14,7 @@ export function compileMergePatch(text: Uint8Array): CompiledPatch {
     const root = tree.openRoot();
     tree.setRoot(merged(root ?? tree.root, patch));
   };
-  return { steps: [step] };
+  return { steps: [step], copies: 0 };
 }
 
 /** The target after the patch: the function MergePatch of the RFC's section 2. As deep as the checked patch. */

@@ -10,7 +10,8 @@ import { spanOf } from "./json-scan.ts";
 /** Checks the operations. INVALID_PATH, INVALID_JSON, INVALID_UTF8, JSON_TOO_DEEP, TOO_MANY_OPERATIONS. */
 export function compilePathOperations(operations: readonly PathOperation[]): CompiledPatch {
   checkOperationCount(operations.length);
-  return { steps: operations.map((operation, i) => inOperation(i, operations.length, () => stepOf(operation))) };
+  const steps = operations.map((operation, i) => inOperation(i, operations.length, () => stepOf(operation)));
+  return { steps, copies: 0 };
 }
 
 function stepOf({ op, path: pointer, json }: PathOperation): Step {

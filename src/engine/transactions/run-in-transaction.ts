@@ -18,7 +18,7 @@ import { atOperation, checkSize } from "../batch.ts";
 import { inParallel } from "../in-parallel.ts";
 import { prepareAll, prepareInTurns } from "../prepared-operation.ts";
 import { requestOf, requestPieces } from "../requests/request.ts";
-import type { Transaction } from "./transaction.ts";
+import type { Transaction, WriteCall } from "./transaction.ts";
 import type { Transactions } from "./transactions.ts";
 
 type DocumentCommandName =
@@ -52,10 +52,16 @@ export function runInTransaction(
   clock: Clock,
   context: ExecutionContext | undefined,
 ): Promise<Result> {
-  return transactions.run(id, (transaction) => run(transaction, command, clock), context);
+  return transactions.run(id, (transaction) => run(transaction, command, { clock, context }), context);
 }
 
-async function run(transaction: Transaction, command: DocumentCommand, clock: Clock): Promise<Result> {
+/** Who makes a call, and when. */
+interface Call {
+  readonly clock: Clock;
+  readonly context: ExecutionContext | undefined;
+}
+
+async function run(transaction: Transaction, command: DocumentCommand, call: Call): Promise<Result> {
   switch (command.op) {
     case "getDocument":
       return await transaction.get(command.collection, command.id);
@@ -69,17 +75,17 @@ async function run(transaction: Transaction, command: DocumentCommand, clock: Cl
     }
     case "writeDocument": {
       const { operation, requestId } = command;
-      const turn = new Turn(clock);
+      const writing = writingOf(call);
       const stamps = await transaction.requests.once(requestOf(requestId, operation), async () =>
-        transaction.write([await prepareInTurns(operation, turn)], clock.now(), turn),
+        transaction.write([await prepareInTurns(operation, writing.turn)], writing),
       );
       return stamps[0] as DocumentStamp;
     }
     case "batchWrite":
       return {
         outcomes: command.atomic
-          ? await writeAtomic(transaction, command, clock)
-          : await writeEach(transaction, command, clock),
+          ? await writeAtomic(transaction, command, writingOf(call))
+          : await writeEach(transaction, command, writingOf(call)),
       };
   }
 }
@@ -101,18 +107,22 @@ async function batchGet(
 
 type Batch = Command<"batchWrite">;
 
+function writingOf({ clock, context }: Call): WriteCall {
+  return { nowMs: clock.now(), turn: new Turn(clock), context };
+}
+
 /** All of them or none; the error says which one failed. */
 async function writeAtomic(
   transaction: Transaction,
   { operations, requestId }: Batch,
-  clock: Clock,
+  writing: WriteCall,
 ): Promise<Outcome<DocumentStamp>[]> {
   checkSize(operations);
-  const turn = new Turn(clock);
+  const { turn } = writing;
   const request = await turn.run(requestPieces(requestId, operations));
   const prepared = await prepareAll(operations, turn);
   const stamps = await transaction.requests.once(request, () =>
-    transaction.write(prepared, clock.now(), turn, atOperation),
+    transaction.write(prepared, { ...writing, explain: atOperation }),
   );
   return stamps.map((value) => ({ ok: true, value }));
 }
@@ -120,15 +130,15 @@ async function writeAtomic(
 async function writeEach(
   transaction: Transaction,
   { operations, requestId }: Batch,
-  clock: Clock,
+  writing: WriteCall,
 ): Promise<Outcome<DocumentStamp>[]> {
   checkSize(operations);
-  const turn = new Turn(clock);
+  const { turn } = writing;
   const outcomes: Outcome<DocumentStamp>[] = [];
   for (const [position, operation] of operations.entries()) {
     try {
       const [value] = await transaction.requests.once(requestOf(requestId, operation, position), async () =>
-        transaction.write([await prepareInTurns(operation, turn)], clock.now(), turn),
+        transaction.write([await prepareInTurns(operation, turn)], writing),
       );
       outcomes.push({ ok: true, value: value as DocumentStamp });
     } catch (error) {

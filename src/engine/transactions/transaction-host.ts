@@ -5,6 +5,7 @@ import { Turn } from "../../platform/turn.ts";
 import type { Store } from "../../storage/store.ts";
 import type { Meters } from "../../telemetry/meters.ts";
 import type { Collections } from "../collections.ts";
+import type { LongPatches } from "../long-patches.ts";
 import type { PendingWrites } from "../pending.ts";
 import { requestForCommit } from "../requests/request.ts";
 import type { Requests } from "../requests/requests.ts";
@@ -22,17 +23,19 @@ export interface HostParts {
   readonly pending: PendingWrites;
   readonly changes: RecentChanges;
   readonly submitter: Submitter;
+  readonly longPatches: LongPatches;
   readonly clock: Clock;
   readonly random: Randomness;
   readonly meters: Meters;
 }
 
 export function transactionHost(parts: HostParts): TransactionHost {
-  const { store, requests, submitter, clock, random, meters } = parts;
+  const { store, requests, submitter, longPatches, clock, random, meters } = parts;
   const newest = newestState(parts);
   const path = { turn: new Turn(clock), clock, newest, submitter };
   return {
     newest,
+    longPatches,
     clock,
     random,
     meters: meters.transactions,

@@ -8,11 +8,12 @@ import { checkName } from "../../base/names.ts";
 import type { Pieces, Turn } from "../../platform/turn.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { Collection } from "../../storage/document-index.ts";
-import type { DocumentRecord, DocumentStamp, Isolation, Page, ScanPage } from "../commands.ts";
+import type { DocumentRecord, DocumentStamp, ExecutionContext, Isolation, Page, ScanPage } from "../commands.ts";
 import { documentNotFound } from "../document-errors.ts";
 import { beyond, type PageBounds } from "../page-reader.ts";
 import type { DocumentState } from "../pending.ts";
 import type { PreparedOperation } from "../prepared-operation.ts";
+import { LongPatch, type LongPatches } from "../long-patches.ts";
 import { type ContentSource, StoredContents } from "../stored-contents.ts";
 import { type DocumentStates, WritePlan } from "../write-plan.ts";
 import { AnsweredRequests } from "./answered-requests.ts";
@@ -41,10 +42,20 @@ export interface SnapshotView {
 /** Changes that are planned, or made ready for the commit, in one piece of work. */
 const changesInPiece = 128;
 
+/** How operations are planned. */
+export interface WriteCall {
+  readonly nowMs: number;
+  readonly turn: Turn;
+  /** Says of an error which operation it was. */
+  readonly explain?: (error: unknown, position: number) => unknown;
+  readonly context: ExecutionContext | undefined;
+}
+
 /** What a transaction works with. */
 export interface TransactionParts {
   readonly view: SnapshotView;
   readonly newest: NewestState;
+  readonly longPatches: LongPatches;
   /** Charged with what the transaction holds; closed with it. */
   readonly memory: MemoryAccount;
 }
@@ -57,6 +68,7 @@ export class Transaction implements DocumentStates {
   readonly writes: WriteBuffer = new WriteBuffer();
   readonly requests: AnsweredRequests = new AnsweredRequests();
   readonly #newest: NewestState;
+  readonly #longPatches: LongPatches;
   readonly #memory: MemoryAccount;
   /** Where patches find what they patch. */
   readonly #source: ContentSource = {
@@ -67,11 +79,12 @@ export class Transaction implements DocumentStates {
     read: (name, id) => this.get(name, id),
   };
 
-  constructor(id: string, isolation: Isolation, { view, newest, memory }: TransactionParts) {
+  constructor(id: string, isolation: Isolation, { view, newest, longPatches, memory }: TransactionParts) {
     this.id = id;
     this.isolation = isolation;
     this.view = view;
     this.#newest = newest;
+    this.#longPatches = longPatches;
     this.#memory = memory;
     this.settleMemory();
   }
@@ -152,23 +165,26 @@ export class Transaction implements DocumentStates {
     }
   }
 
-  /** Plans operations, all or none; they are applied at the commit. `explain` says of an error which one it was. */
+  /** Plans operations, all or none; they are applied at the commit. */
   async write(
     operations: readonly PreparedOperation[],
-    nowMs: number,
-    turn: Turn,
-    explain: (error: unknown, position: number) => unknown = (error) => error,
+    { nowMs, turn, explain = (error) => error, context }: WriteCall,
   ): Promise<DocumentStamp[]> {
     const contents = new StoredContents(this.#source, turn);
     await contents.load(operations, explain);
-    const plan = new WritePlan(this, 0, nowMs, contents);
+    const plan = new WritePlan(this, { version: 0, nowMs, contents, longPatches: this.#longPatches });
     const stamps: DocumentStamp[] = [];
     for (const [i, operation] of operations.entries()) {
       if (i > 0 && i % changesInPiece === 0) await turn.pause();
       try {
         const collection = this.#find(operation.collection);
         if (this.isolation === "serializable" && operation.id !== 0n) this.#noteRead(collection, operation.id);
-        stamps.push(plan.add(collection, operation));
+        let added = plan.add(collection, operation);
+        // Nobody else changes what the transaction sees meanwhile.
+        while (added instanceof LongPatch) {
+          added = plan.add(collection, operation, await this.#longPatches.apply(added, context));
+        }
+        stamps.push(added);
       } catch (error) {
         throw explain(error, i);
       }

@@ -12,6 +12,7 @@ import { MemoryAccount } from "../../base/memory-account.ts";
 import type { Clock, Randomness, Timer } from "../../platform/platform.ts";
 import type { CommittedTransaction, ExecutionContext, Isolation } from "../commands.ts";
 import type { Meters } from "../../telemetry/meters.ts";
+import type { LongPatches } from "../long-patches.ts";
 import { checkRequestId } from "../requests/request.ts";
 import { type CommitCall, EndedTransactions, transactionNotFound } from "./ended-transactions.ts";
 import { type SnapshotView, Transaction, transactionObjectBytes } from "./transaction.ts";
@@ -21,6 +22,7 @@ import type { NewestState } from "./validation.ts";
 /** What transactions need of their database. */
 export interface TransactionHost {
   readonly newest: NewestState;
+  readonly longPatches: LongPatches;
   readonly clock: Clock;
   readonly random: Randomness;
   readonly meters: Meters["transactions"];
@@ -80,9 +82,9 @@ export class Transactions {
       throw new DocDBError("MEMORY_LIMIT", message, { retryAfterMs: 100 });
     }
     this.#checkMemory(transactionObjectBytes);
-    const { clock, random, newest } = this.#host;
+    const { clock, random, newest, longPatches } = this.#host;
     const id = newTransactionId(random, clock.now());
-    const parts = { view: this.#host.openView(), newest, memory: this.memory.child() };
+    const parts = { view: this.#host.openView(), newest, longPatches, memory: this.memory.child() };
     const transaction = new Transaction(id, isolation, parts);
     const timeout = Math.min(idleTimeoutMs, limits.transactionIdleMaxMs);
     const open: Open = {

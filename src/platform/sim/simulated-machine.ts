@@ -18,6 +18,7 @@ import { IoTrace } from "./io-trace.ts";
 import type { Survival } from "./power-loss.ts";
 import { Prng } from "./prng.ts";
 import { SimulatedFileSystem } from "./simulated-file-system.ts";
+import { SimulatedJobs } from "./simulated-jobs.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 export interface MachineOptions {
@@ -93,7 +94,8 @@ export class SimulatedMachine {
       after: (delayMs, action) => (isAlive() ? this.#time.after(delayMs, action) : deadTimer),
       yield: () => (isAlive() ? this.#underWay.add<void>(undefined) : never()),
     };
-    return { fs: new SimulatedFileSystem(host), clock, random: { u32: () => this.#forPrograms.u32() } };
+    const random = { u32: () => this.#forPrograms.u32() };
+    return { fs: new SimulatedFileSystem(host), clock, random, jobs: new SimulatedJobs(clock) };
   }
 
   /**
