@@ -4,7 +4,7 @@
 
 import { DocDBError, type ErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/platform.ts";
-import { type Pieces, Turn } from "../platform/turn.ts";
+import { atOnce, type Pieces, Turn } from "../platform/turn.ts";
 import type { Mutation } from "../storage/commit.ts";
 import type { Store } from "../storage/store.ts";
 import type { OperationTimes } from "../telemetry/operation-times.ts";
@@ -14,7 +14,7 @@ import { LongPatch, type LongPatches } from "./long-patches.ts";
 import type { PendingWrites } from "./pending.ts";
 import type { PreparedOperation } from "./prepared-operation.ts";
 import type { Request } from "./requests/request.ts";
-import { requestMutation } from "./requests/request-record.ts";
+import { requestMutationPieces } from "./requests/request-record.ts";
 import { type ContentSource, hasContent, type StoredContents } from "./stored-contents.ts";
 import type { Submitter } from "./submitter.ts";
 import { WritePlan } from "./write-plan.ts";
@@ -127,7 +127,7 @@ export class CommitPlanner {
       if (stamps.length === planned.operations.length) break;
       yield;
     }
-    const mutations = mutationsOf(planning);
+    const mutations = yield* mutationPieces(planning);
     if (mutations.length === 0) return planning;
     const submitted = yield* this.#submitter.commitPieces(mutations, aborts, planned.times);
     return submitted === undefined ? "void" : { stamps, done: submitted.done };
@@ -135,7 +135,7 @@ export class CommitPlanner {
 
   /** Submits a small plan that was made in this turn. */
   #submit(planning: Planning): Attempt {
-    const mutations = mutationsOf(planning);
+    const mutations = atOnce(mutationPieces(planning));
     if (mutations.length === 0) return planning;
     return { stamps: planning.stamps, done: this.#submitter.commit(mutations, planning.planned.times).done };
   }
@@ -185,10 +185,10 @@ function ownError(error: unknown): DocDBError {
 }
 
 /** The changes of a commit that was planned, and the record of its request if that has an id. */
-function mutationsOf({ planned, plan, stamps, nowMs }: Planning): readonly Mutation[] {
+function* mutationPieces({ planned, plan, stamps, nowMs }: Planning): Pieces<readonly Mutation[]> {
   if (planned.request === undefined) return plan.mutations;
   // A deletion of nothing is on record too: its repetition must not delete what came later.
-  return [...plan.mutations, requestMutation(planned.request, stamps, nowMs)];
+  return [...plan.mutations, yield* requestMutationPieces(planned.request, stamps, nowMs)];
 }
 
 /** Errors of planning that come from the command alone, or from what no write changes. */

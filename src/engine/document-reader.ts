@@ -4,6 +4,7 @@ import { DocDBError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { idHigh, idLow } from "../base/u64.ts";
 import type { Clock } from "../platform/platform.ts";
+import { Turn } from "../platform/turn.ts";
 import type { Collection } from "../storage/document-index.ts";
 import type { Snapshot } from "../storage/snapshot.ts";
 import type { Located } from "../storage/snapshots.ts";
@@ -14,15 +15,20 @@ import { documentNotFound } from "./document-errors.ts";
 import { inParallel } from "./in-parallel.ts";
 import { beyond, type PageBounds, PageReader } from "./page-reader.ts";
 
+/** Ids that are looked up in one turn of the event loop. */
+const idsInTurn = 1_024;
+
 export class DocumentReader {
   readonly #store: Store;
   readonly #collections: Collections;
   readonly #pages: PageReader;
+  readonly #turn: Turn;
 
   constructor(store: Store, collections: Collections, clock: Clock) {
     this.#store = store;
     this.#collections = collections;
     this.#pages = new PageReader(store, clock);
+    this.#turn = new Turn(clock);
   }
 
   /** The document if it is in memory; undefined when there is none, or it must be read. COLLECTION_NOT_FOUND. */
@@ -49,10 +55,32 @@ export class DocumentReader {
     context?: ExecutionContext,
   ): Promise<Outcome<DocumentRecord>[]> {
     const collection = this.#collections.find(collectionName);
+    if (ids.length <= idsInTurn) return await this.#batchGet(collection, ids, undefined, context);
+    const snapshot = this.#store.openSnapshot();
+    try {
+      return await this.#batchGet(collection, ids, snapshot, context);
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  /** More ids than can be looked up in a turn need a snapshot. */
+  async #batchGet(
+    collection: Collection,
+    ids: readonly bigint[],
+    snapshot: Snapshot | undefined,
+    context: ExecutionContext | undefined,
+  ): Promise<Outcome<DocumentRecord>[]> {
     return await this.#store.reading(async () => {
-      const located = ids.map((id) => this.#locate(collection, id));
+      const located: (Located | undefined)[] = [];
+      for (const id of ids) {
+        if (snapshot !== undefined && this.#turn.isOver) await this.#turn.pause();
+        if (snapshot?.ended !== undefined) throw snapshot.ended;
+        located.push(this.#locate(collection, id, snapshot));
+      }
       let bytes = 0;
       return await inParallel(ids, async (id, i) => {
+        if (snapshot !== undefined && this.#turn.isOver) await this.#turn.pause();
         const place = located[i];
         if (place === undefined) throw documentNotFound(collection.name, id);
         bytes += place.entry.length;
@@ -62,7 +90,7 @@ export class DocumentReader {
         }
         return await this.#read(collection, id, place, context);
       });
-    });
+    }, snapshot);
   }
 
   /** Documents in id order after `after`; see `CommandTable.listDocuments`. */
@@ -91,8 +119,8 @@ export class DocumentReader {
     return await this.#pages.read(this.#collections.find(collectionName, snapshot), bounds, snapshot, context);
   }
 
-  #locate(collection: Collection, id: bigint): Located | undefined {
-    return this.#store.locate(collection, idLow(id), idHigh(id));
+  #locate(collection: Collection, id: bigint, snapshot?: Snapshot): Located | undefined {
+    return this.#store.locate(collection, idLow(id), idHigh(id), snapshot);
   }
 
   /** A read gives its slot back before it heals what is damaged. */

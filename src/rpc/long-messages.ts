@@ -10,9 +10,9 @@ const bytesInPiece = 32 * 1024;
 /** Items of a list that are handled in one piece. */
 const itemsInPiece = 128;
 
-/** Whether a request takes so long to decode that it should be cut up. */
-export function isLongRequest(bytes: Buffer): boolean {
-  return bytes.length > 8 * bytesInPiece;
+/** Whether a request of so many bytes takes so long to decode that it should be cut up. */
+export function isLongRequest(bytes: number): boolean {
+  return bytes > 8 * bytesInPiece;
 }
 
 /** What `decode` makes of a request. */

@@ -2,9 +2,11 @@
 
 import type { PipelineCall as WireCall, WriteOperation } from "../../gen/wire/docdb/v1/document.ts";
 import type { Command, CommandName, Result } from "../engine/commands.ts";
+import type { OperationMeter } from "../telemetry/call-meters.ts";
 import type { WatchedCall } from "../telemetry/call-watch.ts";
 import type { CallContext, ProgressWatch } from "./call-context.ts";
 import { collectionKey, documentKey, type OrderedCall } from "./document-order.ts";
+import type { Response } from "./pipeline-encoding.ts";
 
 /** A request of one of DocumentService's unary RPCs, under that RPC's name. */
 export type PipelinedRequest = NonNullable<WireCall["request"]>;
@@ -73,6 +75,14 @@ export class PipelinedCall implements CallContext, OrderedCall {
   execute<K extends CommandName>(command: Command<K>, watch?: ProgressWatch): Promise<Result<K>> {
     return this.#owner.execute(command, this, watch);
   }
+}
+
+/** The RPCs that a pipeline carries. */
+export interface PipelinedRpcs {
+  /** What a request counts as. */
+  readonly operationOf: (request: PipelinedRequest) => OperationMeter;
+  /** Runs a request as the unary RPC of its name does, and returns its response under that name. */
+  readonly run: (request: PipelinedRequest, call: PipelinedCall) => Promise<Response>;
 }
 
 /** The documents that a request is about, each once; undefined when it is about a whole collection. */

@@ -13,6 +13,16 @@ import { encodeListResponse, getResponseBytes, stampBytes, writeGetResponse, wri
 /** What a call returned, under the name of its RPC. */
 export type Response = NonNullable<PipelineReply["response"]>;
 
+/** A response that is encoded already. */
+export interface EncodedReply {
+  readonly $case: "encoded";
+  /** The RPC whose response it is. */
+  readonly of: Response["$case"];
+  readonly bytes: Buffer;
+}
+
+export type Reply = Response | EncodedReply;
+
 /** Field numbers of PipelineReply. */
 const fields = {
   getDocument: 2,
@@ -29,7 +39,7 @@ const fields = {
 /**
  * Adds a reply to the message. RESPONSE_TOO_LARGE when no client could be expected to take it: then nothing is added.
  */
-export function encodeReply(writer: ProtobufWriter, callId: number | bigint, response: Response): void {
+export function encodeReply(writer: ProtobufWriter, callId: number | bigint, response: Reply): void {
   switch (response.$case) {
     case "getDocument":
       startReply(writer, callId, fields.getDocument, getResponseBytes(response.value.document));
@@ -41,6 +51,10 @@ export function encodeReply(writer: ProtobufWriter, callId: number | bigint, res
     case "patchDocument":
       startReply(writer, callId, fields[response.$case], stampBytes(response.value));
       writeStamp(writer, response.value);
+      break;
+    case "encoded":
+      startReply(writer, callId, fields[response.of], response.bytes.length);
+      writer.raw(response.bytes);
       break;
     default: {
       const bytes = encoded(response);

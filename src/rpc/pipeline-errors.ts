@@ -10,9 +10,13 @@ export function decoding<T extends DecodedCall | Int32Array>(decode: () => T): T
   try {
     return decode();
   } catch (error) {
-    const message = "A message of the pipeline can't be decoded: is the client made from the same .proto files?";
-    throw new DocDBError("INVALID_REQUEST", message, { cause: error });
+    return undecodable(error);
   }
+}
+
+export function undecodable(cause: unknown): never {
+  const message = "A message of the pipeline can't be decoded: is the client made from the same .proto files?";
+  throw new DocDBError("INVALID_REQUEST", message, { cause });
 }
 
 /** The reply of a call that fails alone. */

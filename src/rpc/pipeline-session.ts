@@ -12,9 +12,7 @@
 //    has no answer has not begun.
 
 import { DocDBError } from "../base/errors.ts";
-import { ProtobufWriter } from "../base/protobuf-writer.ts";
 import type { Command, CommandName, Result } from "../engine/commands.ts";
-import type { OperationMeter } from "../telemetry/call-meters.ts";
 import {
   type CallEnvironment,
   deadlineExceeded,
@@ -24,31 +22,19 @@ import {
 } from "./call-context.ts";
 import { presentableResult } from "./defects.ts";
 import { DocumentOrder } from "./document-order.ts";
-import { documentKeysOf, PipelinedCall, type PipelinedRequest, type PipelineOwner } from "./pipeline-call.ts";
-import { callsIn, decodeCall } from "./pipeline-decoding.ts";
-import { encodeReply, type Response } from "./pipeline-encoding.ts";
-import { decoding, emptyCall, errorResponse, otherDatabase, unnamedDatabase } from "./pipeline-errors.ts";
 import { HeldCalls } from "./held-calls.ts";
+import { decodeCallPieces, encodeReplyPieces, isLongReply, type LongResponse } from "./long-calls.ts";
+import { isLongRequest } from "./long-messages.ts";
+import { documentKeysOf, PipelinedCall, type PipelinedRpcs, type PipelineOwner } from "./pipeline-call.ts";
+import { callsIn, type DecodedCall, decodeCall } from "./pipeline-decoding.ts";
+import type { Reply } from "./pipeline-encoding.ts";
+import { decoding, emptyCall, errorResponse, otherDatabase, undecodable, unnamedDatabase } from "./pipeline-errors.ts";
 import type { PipelineTurns, TurnTaker } from "./pipeline-turns.ts";
+import { ReadThrottle } from "./read-throttle.ts";
+import { ReplyQueue } from "./reply-queue.ts";
 
-/** The RPCs that a pipeline carries. */
-export interface PipelinedRpcs {
-  /** What a request counts as. */
-  readonly operationOf: (request: PipelinedRequest) => OperationMeter;
-  /** Runs a request as the unary RPC of its name does, and returns its response under that name. */
-  readonly run: (request: PipelinedRequest, call: PipelinedCall) => Promise<Response>;
-}
-
-/** Bytes of replies that may wait for the reader before no further call starts. */
-const maxWaitingBytes = 1024 * 1024;
-/** Reads of a stream that run at the same time, at most; fewer when replies are big. */
-const maxReadsAtOnce = 64;
-/** Bytes of replies that reads running at the same time may bring, going by the latest ones. */
-const readsAtOnceBytes = 4 * 1024 * 1024;
 /** Calls started in one slice of a turn. */
 const sliceCalls = 32;
-/** Bytes of replies after which a message is sent without waiting for the end of the turn. */
-const messageBytes = 32 * 1024;
 
 interface InboxMessage {
   readonly bytes: Buffer;
@@ -64,19 +50,17 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   readonly #turns: PipelineTurns;
   readonly #rpcs: PipelinedRpcs;
   readonly #order = new DocumentOrder<PipelinedCall>((call) => this.#becameReady(call));
-  readonly #replies = new ProtobufWriter(2 * messageBytes);
-  readonly #outbox: Buffer[] = [];
+  readonly #replies: ReplyQueue;
   #inbox: InboxMessage | undefined;
   #ready: PipelinedCall[] = [];
+  readonly #reads = new ReadThrottle();
   /** Reads that are ready and wait until fewer run. */
   #waitingReads: PipelinedCall[] = [];
   #database: string | undefined;
   readonly #held: HeldCalls;
   #running = 0;
-  #runningReads = 0;
-  /** Bytes of a reply to a read, as a maximum that fades. It starts high, so that the first reads are few. */
-  #replyBytes = readsAtOnceBytes / 4;
-  #waitingBytes = 0;
+  /** Whether a call is being decoded over several turns: those behind it wait. */
+  #isDecoding = false;
   #inputEnded = false;
   #draining = false;
   #failure: Error | undefined;
@@ -89,6 +73,10 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     this.#turns = turns;
     this.#held = new HeldCalls(turns.held);
     this.#rpcs = rpcs;
+    this.#replies = new ReplyQueue({
+      onGathered: () => turns.flushLater(this),
+      onMessage: () => this.#onMessage?.(),
+    });
   }
 
   get signal(): AbortSignal {
@@ -168,13 +156,12 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   async nextMessage(): Promise<Buffer | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
-      const message = this.#outbox.shift();
+      const message = this.#replies.shift();
       if (message !== undefined) {
-        this.#waitingBytes -= message.length;
         this.#turns.wake(this);
         return message;
       }
-      if (this.#running === 0 && this.#replies.length === 0) {
+      if (this.#running === 0 && this.#replies.isFlushed) {
         if (this.#draining) throw new DocDBError("SHUTTING_DOWN", "The server is shutting down.");
         if (this.#inputEnded && this.#held.calls === 0 && this.#inbox === undefined) return undefined;
       }
@@ -195,9 +182,7 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   }
 
   flush(): void {
-    if (this.#replies.length === 0) return;
-    this.#outbox.push(this.#replies.take());
-    this.#onMessage?.();
+    this.#replies.flush();
   }
 
   get #hasRoom(): boolean {
@@ -207,14 +192,14 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
 
   /** Starts one call, or takes one out of its message. Returns whether there may be more to do. */
   #step(): boolean {
-    if (this.#draining || this.#failure !== undefined || this.#waitingBytes > maxWaitingBytes) return false;
+    if (this.#draining || this.#failure !== undefined || this.#replies.isFull) return false;
     const call = this.#nextReady();
     if (call !== undefined) {
       this.#start(call);
       return true;
     }
     const inbox = this.#inbox;
-    if (inbox === undefined) return false;
+    if (inbox === undefined || this.#isDecoding) return false;
     const { mayTake } = this.#held;
     const refused = !mayTake && this.#held.refusesAfter(this.monotonicMs() - inbox.arrivedMs);
     if (mayTake || refused) this.#takeCall(inbox, refused);
@@ -223,10 +208,9 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   }
 
   #nextReady(): PipelinedCall | undefined {
-    const readsAtOnce = Math.max(1, Math.min(maxReadsAtOnce, readsAtOnceBytes / this.#replyBytes));
-    if (this.#runningReads < readsAtOnce && this.#waitingReads.length > 0) return this.#waitingReads.shift();
+    if (this.#reads.mayBegin && this.#waitingReads.length > 0) return this.#waitingReads.shift();
     for (let call = this.#ready.shift(); call !== undefined; call = this.#ready.shift()) {
-      if (call.mutates || this.#runningReads < readsAtOnce) return call;
+      if (call.mutates || this.#reads.mayBegin) return call;
       this.#waitingReads.push(call);
     }
     return undefined;
@@ -243,16 +227,39 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
     }
     const [start, end] = [places[inbox.next] as number, places[inbox.next + 1] as number];
     inbox.next += 2;
-    const decoded = decoding(() => decodeCall(bytes, start, end));
+    if (isLongRequest(end - start)) void this.#takeLongCall(inbox, start, end, refused);
+    else
+      this.#enter(
+        decoding(() => decodeCall(bytes, start, end)),
+        end - start,
+        inbox.arrivedMs,
+        refused,
+      );
+  }
+
+  async #takeLongCall(inbox: InboxMessage, start: number, end: number, refused: boolean): Promise<void> {
+    this.#isDecoding = true;
+    try {
+      const call = await this.#turns.longWork.run(decodeCallPieces(inbox.bytes, start, end)).catch(undecodable);
+      await this.#turns.longWork.pause();
+      if (this.#inbox === inbox) this.#enter(call, end - start, inbox.arrivedMs, refused);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#isDecoding = false;
+    this.#turns.wake(this);
+  }
+
+  #enter(decoded: DecodedCall, bytes: number, arrivedMs: number, refused: boolean): void {
     const { callId, request, timeoutMs, traceparent } = decoded;
-    if (request === undefined) return this.#refuse(callId, errorResponse(emptyCall()));
-    if (refused) return this.#refuse(callId, this.#turns.refusal());
+    if (request === undefined) return void this.#replies.add(callId, errorResponse(emptyCall()));
+    if (refused) return void this.#replies.add(callId, this.#turns.refusal());
     const refusal = this.#bind(request.value);
-    if (refusal !== undefined) return this.#refuse(callId, errorResponse(refusal));
-    const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : inbox.arrivedMs + timeoutMs;
+    if (refusal !== undefined) return void this.#replies.add(callId, errorResponse(refusal));
+    const expiresMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : arrivedMs + timeoutMs;
     const carrier = traceparent === "" ? this.#context.carrier : { traceparent, tracestate: "" };
     const watched = this.#environment.watch.begin(this.#rpcs.operationOf(request), carrier);
-    const call = new PipelinedCall(this, callId, request, end - start, expiresMs, watched);
+    const call = new PipelinedCall(this, callId, request, bytes, expiresMs, watched);
     this.#held.add(1, call.bytes);
     if (this.#order.enter(call, documentKeysOf(request))) this.#ready.push(call);
   }
@@ -281,15 +288,19 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   #start(call: PipelinedCall): void {
     this.#running++;
     if (call.mutates) this.#context.changing(1);
-    else this.#runningReads++;
+    else this.#reads.begin();
     if (call.expired) {
       this.#endInError(call, deadlineExceeded("nothing"));
       return;
     }
     this.#rpcs.run(call.request, call).then(
-      (response) => this.#end(call, response),
+      (response) => (isLongReply(response) ? this.#endLong(call, response) : this.#end(call, response)),
       (error: unknown) => this.#endInError(call, this.#known(call, error)),
     );
+  }
+
+  async #endLong(call: PipelinedCall, response: LongResponse): Promise<void> {
+    this.#end(call, await this.#turns.longWork.run(encodeReplyPieces(response)));
   }
 
   #endInError(call: PipelinedCall, error: DocDBError): void {
@@ -297,44 +308,28 @@ export class PipelineSession implements PipelineOwner, TurnTaker {
   }
 
   /** A call has ended: its reply joins the others, and who waited for it goes on. */
-  #end(call: PipelinedCall, response: Response, error?: DocDBError): void {
+  #end(call: PipelinedCall, reply: Reply, error?: DocDBError): void {
     this.#running--;
     if (call.mutates) this.#context.changing(-1);
-    else this.#runningReads--;
-    const failure = this.#reply(call, response);
+    const failure = this.#reply(call, reply);
     call.watched.end(error ?? failure);
     this.#release(1, call.bytes);
     this.#order.leave(call);
     if (this.#ready.length > 0 || this.#waitingReads.length > 0 || this.#inbox !== undefined) this.#turns.wake(this);
   }
 
-  /** Encodes a reply, or the error that it can't be: that is returned. */
-  #reply(call: PipelinedCall, response: Response): DocDBError | undefined {
-    const before = this.#replies.length;
+  /** Adds a reply to the others, or the error that it can't be: that is returned. */
+  #reply(call: PipelinedCall, reply: Reply): DocDBError | undefined {
     let failure: DocDBError | undefined;
+    let bytes: number;
     try {
-      encodeReply(this.#replies, call.callId, response);
+      bytes = this.#replies.add(call.callId, reply);
     } catch (error) {
-      this.#replies.truncate(before);
       failure = this.#known(call, error);
-      encodeReply(this.#replies, call.callId, errorResponse(failure));
+      bytes = this.#replies.add(call.callId, errorResponse(failure));
     }
-    const bytes = this.#replies.length - before;
-    if (!call.mutates) this.#replyBytes = Math.max(bytes, this.#replyBytes * (7 / 8));
-    this.#gathered(bytes);
+    if (!call.mutates) this.#reads.end(bytes);
     return failure;
-  }
-
-  #refuse(callId: number | bigint, response: Response): void {
-    const before = this.#replies.length;
-    encodeReply(this.#replies, callId, response);
-    this.#gathered(this.#replies.length - before);
-  }
-
-  #gathered(bytes: number): void {
-    this.#waitingBytes += bytes;
-    if (this.#replies.length >= messageBytes) this.flush();
-    else this.#turns.flushLater(this);
   }
 
   #release(calls: number, bytes: number): void {

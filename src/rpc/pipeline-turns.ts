@@ -8,6 +8,7 @@
 
 import type { DocDBError } from "../base/errors.ts";
 import type { Clock } from "../platform/platform.ts";
+import { Turn } from "../platform/turn.ts";
 import { FairQueues } from "../scheduler/fair-queues.ts";
 import { Refusals } from "../scheduler/refusals.ts";
 import { TurnBudget } from "../scheduler/turn-budget.ts";
@@ -32,6 +33,8 @@ const lookMs = 50;
 export class PipelineTurns {
   /** What all pipelines hold. */
   readonly held: HeldTotal;
+  /** For what takes long of one call. */
+  readonly longWork: Turn;
   readonly #refusals: Refusals;
   readonly #onRefusal: (error: DocDBError) => void;
   readonly #clock: Clock;
@@ -48,6 +51,7 @@ export class PipelineTurns {
   /** `onRefusal` is told of each call for which there was no room; `memory` is that of all calls. */
   constructor(clock: Clock, onRefusal: (error: DocDBError) => void, memory: MemoryAccount) {
     this.held = new HeldTotal(memory);
+    this.longWork = new Turn(clock);
     this.#clock = clock;
     this.#onRefusal = onRefusal;
     this.#refusals = new Refusals(clock);

@@ -42,7 +42,7 @@ export function unaryCall<Request, Response>(
         context.begin(call.getDeadline(), kind);
         const waiting = place?.enter(context.signal);
         if (waiting !== undefined) await waiting;
-        const request = isLongRequest(call.request)
+        const request = isLongRequest(call.request.length)
           ? await decodeLongRequest(method, call.request, turn)
           : decodeRequest(method, call.request);
         context.noteRequest(request);

@@ -72,6 +72,24 @@ test("readers see all of a large commit or nothing of it", async (t) => {
   for (let seed = 1; seed <= 5; seed++) t.deepEqual([...(await seenDuringBatches(seed))], []);
 });
 
+test("as many ids as are looked up over several turns are found as of one version", async (t) => {
+  const many = Array.from({ length: 1_100 }, (_, i) => BigInt(i + 1));
+  let between = 0;
+  for (let seed = 1; seed <= 3; seed++) {
+    const machine = new SimulatedMachine(seed, { slowTurns: 1 });
+    const db = await engineWithDatabase({}, machine);
+    const { engine } = db;
+    await db.run({ op: "batchWrite", database, operations: many.map((id) => create(id)), atomic: true });
+    const reading = engine.execute({ op: "batchGetDocuments", database, collection, ids: many });
+    await machine.steps(3);
+    await db.write(update(1_100n, '"meanwhile"'));
+    const { outcomes } = await machine.run(reading);
+    t.is(new Set(outcomes.map((outcome) => (outcome.ok ? outcome.value.version : 0))).size, 1);
+    if ((await db.read(1_100n)) === '"meanwhile"') between++;
+  }
+  t.is(between, 3);
+});
+
 test.serial("readers that see a part of a large commit are caught", async (t) => {
   const remedy = plant("large-commit-seen-in-part");
   t.teardown(remedy);

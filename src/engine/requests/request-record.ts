@@ -7,6 +7,7 @@
 // the commit's time.
 
 import { idHigh, idLow, idOf, readU64, writeU64 } from "../../base/u64.ts";
+import { atOnce, type Pieces } from "../../platform/turn.ts";
 import type { Mutation } from "../../storage/commit.ts";
 import type { DataRecord } from "../../storage/data-format.ts";
 import { requestsCollection } from "../../storage/request-table.ts";
@@ -16,10 +17,21 @@ import type { Fingerprint, Request } from "./request.ts";
 const format = 1;
 const fixedBytes = 14;
 const outcomeBytes = 16;
+/** Outcomes that are written in one piece of work. */
+const outcomesInPiece = 4_096;
 const nothing = 0xffff_ffff;
 
 /** The change that records what a request came to: part of the commit that it made. */
 export function requestMutation(request: Request, stamps: readonly DocumentStamp[], commitTimeMs: number): Mutation {
+  return atOnce(requestMutationPieces(request, stamps, commitTimeMs));
+}
+
+/** The same for the request of a large commit. */
+export function* requestMutationPieces(
+  request: Request,
+  stamps: readonly DocumentStamp[],
+  commitTimeMs: number,
+): Pieces<Mutation> {
   const { key, hash, fingerprint } = request;
   const keyBytes = Buffer.byteLength(key);
   const content = Buffer.allocUnsafe(fixedBytes + keyBytes + stamps.length * outcomeBytes);
@@ -31,7 +43,8 @@ export function requestMutation(request: Request, stamps: readonly DocumentStamp
   content.writeUInt32LE(fingerprint.bytes, at + 4);
   content.writeUInt32LE(stamps.length, at + 8);
   at += 12;
-  for (const stamp of stamps) {
+  for (const [i, stamp] of stamps.entries()) {
+    if (i > 0 && i % outcomesInPiece === 0) yield;
     content.writeUInt32LE(idLow(stamp.id), at);
     content.writeUInt32LE(idHigh(stamp.id), at + 4);
     if (stamp.version === 0) content.fill(0xff, at + 8, at + outcomeBytes);
